@@ -1,0 +1,3 @@
+"""The application: what an update replaces."""
+
+VERSION = "0.1.0"

@@ -1,0 +1,17 @@
+"""Paths and fixtures of the pure tests: firmware's own files on CPython, and again on MicroPython."""
+
+import sys
+
+import pytest
+
+from host_tests.unit import replay
+
+sys.path[:0] = [str(replay.ROOT / "host_tests" / "cpython"), str(replay.FIRMWARE), str(replay.UNIT)]
+
+
+@pytest.fixture(scope="session")
+def micropython():
+    """A long-lived MicroPython process that replays driver cases."""
+    process = replay.Replay()
+    yield process
+    process.close()

@@ -1,0 +1,1 @@
+"""hanma (焊码): host tools for welder terminals."""
