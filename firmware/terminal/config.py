@@ -1,0 +1,266 @@
+"""The settings of one terminal: one table of fields, checked at load and at save.
+
+Owns config.json: a bad field falls back to its default and is named; a file that cannot be read is kept aside
+as config.bad and leaves all defaults. Texts are limited in UTF-8 bytes; units are in the names. The identity
+is not here but in NVS, so that it outlives the file system.
+"""
+
+import json
+import os
+
+from micropython import const
+
+from terminal.interlock import MAY_BE_OFF, SETTINGS
+from terminal.outage import OUTAGE_CAUSES
+
+_FILE_BYTES = const(8192)  # bounds what a parser of untrusted nesting may be given on a 16 KiB stack
+_SECRET_BYTES = const(256)  # IoTDA takes up to 256 characters in user name and password
+_ENOENT = const(2)
+_REQUEST_ID = "{request_id}"
+
+# (name, kind, default, low, high): numbers and lengths from low to high, "choice" has its choices in place of
+# low, "zero_or" is a number from low to high or 0 for off.
+FIELDS = (
+    ("profile", "choice", "plain", ("plain", "iotda"), None),
+    ("host", "word", "", 1, 128),
+    ("port", "int", 8883, 1, 65535),
+    ("tls", "bool", True, None, None),
+    ("ca_file", "word", "ca.pem", 1, 64),
+    ("keepalive_s", "int", 120, 30, 1200),
+    ("heartbeat_s", "int", 60, 10, 3600),
+    ("full_heartbeat_s", "int", 600, 60, 86400),
+    ("position_period_s", "int", 3600, 60, 86400),
+    ("position_move_m", "int", 200, 20, 10000),
+    ("coordinates", "choice", "wgs84", ("wgs84", "gcj02"), None),
+    ("topic_up", "topic", "welder/{device_id}/up", 1, 128),
+    ("topic_command", "numbered", "welder/{device_id}/command/{request_id}", 1, 128),
+    ("topic_response", "numbered", "welder/{device_id}/response/{request_id}", 1, 128),
+    ("topic_will", "topic", "welder/{device_id}/up", 0, 128),
+    ("iotda_sign_type", "int", 0, 0, 1),
+    ("response_form", "choice", "bare", ("bare", "paras"), None),
+    ("apn", "word", "", 0, 63),
+    ("apn_user", "word", "", 0, 64),
+    ("apn_password", "word", "", 0, 64),
+    ("iccid", "word", "", 0, 20),
+    ("voice", "bool", True, None, None),
+    ("volume", "int", 2, 0, 3),
+    ("service_phone", "word", "", 0, 20),
+    ("overtemperature_c", "int", 85, 50, 110),
+    ("outage_causes", "causes", OUTAGE_CAUSES, OUTAGE_CAUSES, None),
+) + tuple(
+    (name, "zero_or" if name in MAY_BE_OFF else "int", default, low, high)
+    for name, default, low, high in SETTINGS
+)
+
+
+class ConfigError(Exception):
+    """The settings cannot be saved; `problems` names each reason."""
+
+    def __init__(self, problems):
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+class Config:
+    """The settings as attributes (`config.host`) and items (`config["host"]`).
+
+    broken: True when the file was missing or unreadable and all of this is defaults.
+    """
+
+    def __init__(self, values, broken=False):
+        self._values = values
+        self.broken = broken
+
+    def __getattr__(self, name):
+        if name in self._values:
+            return self._values[name]
+        raise AttributeError(name)
+
+    def __getitem__(self, name):
+        return self._values[name]
+
+    def group(self, names):
+        """Return a dict of the named settings, as the interlock and the modem take them."""
+        return {name: self._values[name] for name in names}
+
+
+def defaults():
+    """Return a new dict with every field's default."""
+    return {field[0]: field[2] for field in FIELDS}
+
+
+def check(given):
+    """Check a dict of settings against the table.
+
+    Returns (values, problems): every field with a usable value, and one text for each thing that is wrong.
+    """
+    values = {}
+    problems = []
+    for field in FIELDS:
+        name, kind, default, low, high = field
+        value = given.get(name, default)
+        wrong = _CHECKS[kind](value, low, high)
+        if wrong:
+            if name in given:
+                problems.append(f"{name} {wrong}; {_show(default)} is used")
+            else:
+                problems.append(f"{name} is not given")
+        values[name] = default if wrong else value
+    for name in sorted(set(given) - set(values)):
+        problems.append(f"{_show(name)} is not a setting; it is ignored")
+    return values, problems
+
+
+def load(path="config.json"):
+    """Read the settings.
+
+    Returns (Config, problems): problems is a list of texts, empty when all is well. Never raises for what is
+    in the file.
+    """
+    try:
+        given = _parse(_read(path))
+    except OSError as error:
+        # a flash that cannot be read today may be readable tomorrow: the file stays where it is
+        why = "is missing" if error.errno == _ENOENT else f"cannot be read (error {error.errno})"
+        return Config(defaults(), True), [f"{path} {why}; all defaults are used"]
+    except ConfigError as error:
+        _keep_aside(path)
+        return Config(defaults(), True), [f"{path} {error.problems[0]}; all defaults are used"]
+    values, problems = check(given)
+    return Config(values), problems
+
+
+def save(given, path="config.json"):
+    """Write the settings so that a power cut leaves the old file or the new one, whole.
+
+    given: dict by the table; fields left out keep their defaults. Raises ConfigError when a field is bad
+    (nothing is written) or the file read back differs, OSError from the file system.
+    """
+    problems = check(given)[1]
+    data = json.dumps(given).encode()
+    if len(data) > _FILE_BYTES:
+        problems.append(f"the file would be {len(data)} bytes, more than {_FILE_BYTES}")
+    if problems:
+        raise ConfigError(problems)
+    fresh = path + ".new"
+    with open(fresh, "wb") as file:
+        file.write(data)
+    if _read(fresh) != data:
+        raise ConfigError(["the file read back differs"])
+    os.rename(fresh, path)
+
+
+def identity(nvs):
+    """Return a dict of the texts device_id, secret and username, "" where NVS has none.
+
+    nvs: `esp32.NVS("hanma")` or a stand-in: get_blob(key, buffer) -> length, OSError when absent.
+    """
+    buffer = bytearray(_SECRET_BYTES)
+    return {key: _blob(nvs, key, buffer) for key in ("device_id", "secret", "username")}
+
+
+def _blob(nvs, key, buffer):
+    try:
+        return str(bytes(memoryview(buffer)[: nvs.get_blob(key, buffer)]), "utf-8")
+    except (OSError, ValueError):
+        return ""
+
+
+def _read(path):
+    with open(path, "rb") as file:
+        return file.read(_FILE_BYTES + 1)
+
+
+def _parse(data):
+    if len(data) > _FILE_BYTES:
+        raise ConfigError([f"is longer than {_FILE_BYTES} bytes"])
+    try:
+        given = json.loads(str(data, "utf-8"))
+    except (ValueError, RuntimeError, MemoryError):  # RuntimeError: nested deeper than the stack
+        given = None
+    if not isinstance(given, dict):
+        raise ConfigError(["is not a JSON object"])
+    return given
+
+
+def _keep_aside(path):
+    try:
+        os.rename(path, path.rsplit(".", 1)[0] + ".bad")
+    except OSError:
+        pass  # it is only for the technician; the defaults are in force either way
+
+
+def _show(value):
+    return json.dumps(value)
+
+
+# ---- one check a kind: what is wrong with the value, as the end of a sentence, or None
+
+
+def _check_int(value, low, high):
+    if type(value) is not int or not low <= value <= high:
+        return f"is not a whole number from {low} to {high}"
+    return None
+
+
+def _check_zero_or(value, low, high):
+    if type(value) is not int or value and not low <= value <= high:
+        return f"is not 0 or a whole number from {low} to {high}"
+    return None
+
+
+def _check_bool(value, _low, _high):
+    return None if value is True or value is False else "is not true or false"
+
+
+def _check_choice(value, choices, _):
+    if isinstance(value, str) and value in choices:
+        return None
+    return "is not one of " + ", ".join(choices)
+
+
+def _check_word(value, low, high):
+    """Printable ASCII without what would end a quoted argument of an AT command."""
+    if not isinstance(value, str) or not low <= len(value) <= high:
+        return f"is not a text of {low} to {high} characters"
+    for letter in value:
+        if not "!" <= letter <= "~" or letter in '"\\':
+            return "has a character other than printable ASCII without space, quote and backslash"
+    return None
+
+
+def _check_topic(value, low, high):
+    wrong = _check_word(value, low, high)
+    if wrong:
+        return wrong
+    if "+" in value or "#" in value:
+        return "has a wildcard"
+    bare = value.replace("{device_id}", "")
+    return "has a brace that belongs to no known name" if "{" in bare or "}" in bare else None
+
+
+def _check_numbered(value, low, high):
+    """A topic that ends with the id of the request."""
+    if not isinstance(value, str) or not value.endswith(_REQUEST_ID):
+        return "does not end with " + _REQUEST_ID
+    return _check_topic(value[: -len(_REQUEST_ID)], low, high)
+
+
+def _check_causes(value, choices, _):
+    if isinstance(value, (list, tuple)):
+        value = [cause for cause in value if not isinstance(cause, str) or cause not in choices]
+        if not value:
+            return None
+    return "is not a list of " + ", ".join(choices)
+
+
+_CHECKS = {
+    "int": _check_int,
+    "zero_or": _check_zero_or,
+    "bool": _check_bool,
+    "choice": _check_choice,
+    "word": _check_word,
+    "topic": _check_topic,
+    "numbered": _check_numbered,
+    "causes": _check_causes,
+}
