@@ -1,0 +1,73 @@
+"""What the stand-ins share: the chip's state directory, the words told to the chip runner, files written whole.
+
+State: where the directory is, the reset cause and the speed of time, all from the environment of the process.
+In virtual time there is no chip runner; `virtual.py` puts its own functions in place of `tell` and the files.
+"""
+
+import json
+import os
+
+import utime
+
+STATE = os.getenv("HANMA_PORT") or ""
+FACTOR = int(os.getenv("HANMA_TIME_FACTOR") or 1)
+RESET_CAUSE = int(os.getenv("HANMA_RESET_CAUSE") or 1)
+
+on_edge = None  # virtual time: called with (pin, level) at each edge of an output
+_memory = {}  # the state files of a chip that has no directory
+_fifo = None
+
+
+def host_us():
+    """Return the host's wall clock in µs since 1970."""
+    return utime.time_ns() // 1000
+
+
+def read_text(name):
+    """Return the text of a state file, or None when there is none."""
+    if not STATE:
+        return _memory.get(name)
+    try:
+        with open(STATE + "/" + name) as file:
+            return file.read()
+    except OSError:
+        return None
+
+
+def read_json(name):
+    """Return the value of a JSON state file, or an empty dict when there is none."""
+    text = read_text(name)
+    return json.loads(text) if text else {}
+
+
+def write_json(name, value):
+    """Write a JSON state file whole: a killed process leaves the old or the new one."""
+    text = json.dumps(value)
+    if not STATE:
+        _memory[name] = text
+        return
+    path = STATE + "/" + name
+    with open(path + ".new", "w") as file:
+        file.write(text)
+    os.rename(path + ".new", path)
+
+
+def tell(line):
+    """Tell the chip runner one line; without a living runner this process ends, as a chip without power does."""
+    global _fifo
+    if not STATE:
+        return
+    try:
+        if _fifo is None:
+            _fifo = open(STATE + "/chip", "wb")
+        _fifo.write(line + "\n")
+    except OSError:
+        os.system("kill -9 $PPID")
+
+
+def stop(line):
+    """Tell the chip runner why nothing more will run here, and run nothing more until it kills the process."""
+    tell(line)
+    while True:
+        utime.sleep(1)
+        tell("idle")
