@@ -1,0 +1,52 @@
+# Everything a person does here, by name; `make` alone lists it. Only Python 3.10 to 3.14, make and the package
+# registries are needed: the first target makes .venv with pinned versions, once.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+
+# DEMO=1 plays the story without a keyboard; SOURCE=1 runs firmware/ as written instead of the compiled tree.
+DEMO ?=
+SOURCE ?=
+BOARD ?=
+export SOURCE
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check stage benchmark clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@printf '\n  DEMO=1    with run: the whole story by itself, judged from the relay pin and the broker\n'
+	@printf '  SOURCE=1  with run, test, check, benchmark, stage: the firmware as written, for tracebacks with line numbers\n'
+	@printf '  MICROPYTHON=/path  another MicroPython than the pinned wheel; MICROPYTHON32=/path  another 32-bit one\n'
+
+run: $(READY) ## a whole world on loopback: platform, modem, terminal (DEMO=1: the story without a keyboard)
+	$(BIN)/python -m $(if $(DEMO),host_tests.demo,host_tests.world)
+
+test: $(READY) ## prove it: lint, every test; gets what it needs, says at the end what it left out
+	$(BIN)/hanma tools
+	$(BIN)/ruff check .
+	$(BIN)/python -m pytest host_tests
+
+check: $(READY) ## the same in short, under 90 s: lint, the pure parts, one story from power-on to a welder switched on
+	$(BIN)/ruff check .
+	$(BIN)/python -m pytest -m "not slow" host_tests/unit $(wildcard host_tests/system/test_story.py)
+
+stage: $(READY) ## make the tree that is flashed, in build/stage/: make stage BOARD=lilygo_t_a7670
+ifeq ($(BOARD),)
+	@echo 'name a board: make stage BOARD=…'; $(BIN)/hanma boards; exit 2
+else
+	$(BIN)/hanma stage --board $(BOARD) $(if $(SOURCE),--source)
+endif
+
+benchmark: $(READY) ## figures: a table, then one line of JSON
+	$(BIN)/python -m host_tests.benchmarks
+
+clean: ## remove what was made: .venv, build, caches
+	rm -rf $(VENV) build .hypothesis .pytest_cache .ruff_cache tools/hanma.egg-info
+	find boards firmware host_tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml constraints.txt
+	@PYTHON='$(PYTHON)' VENV='$(VENV)' sh tools/venv.sh
+	@touch $@

@@ -1,0 +1,386 @@
+"""A slow, plain model of the interlock, written from its description and not from its code; CPython only.
+
+Here: what each fact does at once. What time does, and what follows from facts, is in `interlock_timeline`.
+Times are seconds since boot.
+"""
+
+from host_tests.unit.interlock_timeline import (
+    AUTHORISED,
+    EMERGENCY,
+    HANDOVER,
+    LOCKED,
+    NEVER_COUNT,
+    Timeline,
+)
+
+_RESUMES = 3  # "at most three resumes in ten minutes"
+_RESUMES_WITHIN_S = 600
+_FUTURE_S = 300  # "more than 300 s ahead"
+_WAITING = 8
+
+
+class Oracle(Timeline):
+    """The interlock by its definitions: the same methods, attributes and effects as the machine."""
+
+    # ---- commands ----
+
+    def command(
+        self,
+        now_s,
+        action,
+        request_id,
+        job=None,
+        age_s=None,
+        source="platform",
+        barred=False,
+        out_of_service=None,
+    ):
+        """A 1 or a 0 arrived; return the effects."""
+        self._advance(now_s)
+        if action == 0:
+            self._zero(request_id, source, barred, out_of_service)
+        else:
+            self._one(request_id, job, age_s, source)
+        self._settle()
+        return self.effects
+
+    def _refusal_of_one(self, age_s, source, job):
+        """The checks of a 1 after the repeat, in their order; None when it is obeyed."""
+        if source == "service":
+            self.hit("1 service")
+            return "service"
+        if self.is_out_of_service:
+            self.hit("1 out of service")
+            return "out_of_service"
+        if age_s is None:
+            self.hit("1 no time")
+        elif age_s > self.settings["command_max_age_s"]:
+            self.hit("1 stale")
+            return "stale"
+        elif age_s < -_FUTURE_S:
+            self.hit("1 future")
+            return "future"
+        if self.state == AUTHORISED and None not in (job, self.job) and job != self.job:
+            self.hit("AUTHORISED: 1 other job")
+            return "busy"
+        if self.waiting and len(self.waiting["answers"]) >= _WAITING:
+            self.hit("13 too many")
+            return "busy"
+        return None
+
+    def _one(self, request_id, job, age_s, source):
+        stored = self._stored(request_id, 1)
+        if stored:
+            self.hit("1 repeat")
+            self.effects.append(("answer", request_id, stored[2], stored[3]))
+            return
+        refusal = self._refusal_of_one(age_s, source, job)
+        if refusal:
+            if request_id is not None:
+                self._record()
+            self._answer(request_id, 1, 500, refusal)
+            return
+        self._obeyed_one(request_id)
+        if self.state == AUTHORISED:
+            self._stays(request_id, job)
+        else:
+            self._authorise(request_id, job)
+
+    def _obeyed_one(self, request_id):
+        if self.barred:
+            self.hit("3 unbars")
+        self.barred = False
+        self.ordered = self.now
+        for entry in self.answers:  # a 0 before this 1 is over, but not one with this very id
+            if entry[1] == 0 and entry[0] != request_id:
+                entry[4] = True
+
+    def _stays(self, request_id, job):
+        self.hit("AUTHORISED: 1 no job" if None in (job, self.job) else "AUTHORISED: 1 same job")
+        if self.job is None and job is not None:
+            self.hit("2 adopts")
+            self.job = job
+        self._record()
+        if self.waiting:
+            self.hit("13 waits too")
+            self.waiting["answers"].append(request_id)
+        else:
+            self._answer(request_id, 1, 200, "on")
+
+    def _authorise(self, request_id, job):
+        """record, relay, event, alarm, answer (reading 6 for the event)."""
+        self.hit(self.state + ": 1")
+        self.hit("6 on order")
+        if self.state != LOCKED:
+            self.hit("5 ends emergency")
+        answers = self.waiting["answers"] if self.waiting else []
+        self._change(AUTHORISED)
+        self.job = job
+        if self.powered:
+            answers = [*answers, request_id]
+            self.waiting = {"cause": "order", "alarm": None, "answers": answers, "due": self.now}
+            self._power_waiting()
+        else:
+            self._power("order", None, [*answers, request_id])
+
+    def _zero(self, request_id, source, barred, out_of_service):
+        stored = self._stored(request_id, 0)
+        clears = out_of_service is False and not barred
+        if stored and (stored[4] or clears):
+            self.hit("4 repeat superseded")
+            self.effects.append(("answer", request_id, stored[2], stored[3]))
+            return
+        if stored:
+            self.hit("4 repeat obeyed")
+        if clears:
+            self.hit("3 clears out of service")
+            self._record()
+            self.is_out_of_service = False
+            self._answer(request_id, 0, 200, "off")
+            return
+        self._stop(request_id, source, barred, out_of_service)
+
+    def _stop(self, request_id, source, barred, out_of_service):
+        """A stop is never refused: relay, record, event, alarm, answer."""
+        job, was_powered, state = self.job, self.powered, self.state
+        self._unpower(always=True)
+        self.ordered = self.now
+        if self.barred and not barred:
+            self.hit("3 keeps ban")
+        if barred:
+            self.hit("3 bars")
+            self.barred = True
+        if out_of_service is not None:
+            self.hit("3 sets out of service" if out_of_service else "3 clears out of service")
+            self.is_out_of_service = out_of_service
+        if state == LOCKED:
+            self.hit("5 stop while locked")
+            self._record()
+        else:
+            self.hit(state + ": 0")
+            self._change(LOCKED)
+        if was_powered:
+            cause = "service" if source == "service" else "barred" if barred else "order"
+            self.hit("6 off " + cause)
+            self.effects.append(("event", "off", cause, job, False))
+        if state in (EMERGENCY, HANDOVER):
+            self.hit("5 ends emergency")
+            self._end_alarm("emergency")
+        self._end_alarm("contact_failed")
+        self._cancel_waiting()
+        self._answer(request_id, 0, 200, "off")
+
+    # ---- the session ----
+
+    def _session(self, since, cause):
+        if since != self.session_since:
+            self.stable_counted = False
+        self.session_since = since
+        self.cause = cause
+        self._note_outage()
+
+    def _note_outage(self):
+        outage = self.outage()
+        if self.outages[-1][1] != outage:
+            self.outages.append((self.now, outage))
+
+    def session_up(self, now_s):
+        """A session was accepted: refused and tamper end."""
+        self._advance(now_s)
+        if self.firmware_failed:
+            self.hit("10 firmware session")
+        if self.refused:
+            self.hit("8 refused cleared")
+            self.refused = False
+            self._record()
+        if self.session_since is None:
+            self._session(self.now, None)
+        self._end_alarm("tamper")
+        return self._done()
+
+    def session_down(self, now_s, cause):
+        """The session is down for a cause; refused stays."""
+        self._advance(now_s)
+        had_outage = self.outage()
+        self._session(None, cause)
+        if cause == "sim_pulled":
+            self.hit("7 tamper")
+            self._start_alarm("tamper")
+        if cause in NEVER_COUNT:
+            self.hit("8 never counts")
+        self.cause_changed = had_outage and self.outage()
+        if had_outage and not self.outage():
+            self.hit("8 ends outage")
+        if self.refused:
+            self.hit("8 refused stays")
+        return self._done()
+
+    def session_refused(self, now_s):
+        """The platform's verdict: no outage, kept over power cuts."""
+        self._advance(now_s)
+        if not self.refused:
+            self.refused = True
+            self._record()
+        self._session(None, "refused")
+        return self._done()
+
+    # ---- other facts ----
+
+    def _done(self):
+        if self.state == AUTHORISED:
+            self.hit("11 unchanged")
+        self._settle()
+        return self.effects
+
+    def welding(self, now_s, value):
+        """Welding, not welding or unknown."""
+        self._advance(now_s)
+        if self.weldings[-1][1] is not value:
+            if value is None and self.state == AUTHORISED and self.weldings[-1][1] is False:
+                self.hit("11 unknown")
+            self.weldings.append((self.now, value))
+        if value and not self.powered:
+            self.hit("15 bypass")
+            self._start_alarm("welding_while_unpowered")
+        if value is False:
+            if "welding_while_unpowered" in self.alarms:
+                self.hit("15 bypass ends not welding")
+            self._end_alarm("welding_while_unpowered")
+        return self._done()
+
+    def contact(self, now_s, value):
+        """The contact read back, settled: powered, unpowered or unknown."""
+        self._advance(now_s)
+        if value is None:
+            self.hit("15 unknown")
+            return self._done()
+        if value == self.powered:
+            if self.alarms & {"contact_stuck", "contact_failed"}:
+                self.hit("15 agrees")
+            self._end_alarm("contact_stuck")
+            self._end_alarm("contact_failed")
+        elif value:
+            self.hit("15 stuck")
+            self._end_alarm("contact_failed")
+            self._start_alarm("contact_stuck")
+        else:
+            self.hit("15 failed")
+            self._end_alarm("contact_stuck")
+            self._start_alarm("contact_failed")
+        return self._done()
+
+    def out_of_service(self, now_s, flag):
+        """The order reached us another way than as a command: only the flag."""
+        self._advance(now_s)
+        if self.is_out_of_service != flag:
+            self.is_out_of_service = flag
+            self._record()
+        return self._done()
+
+    def tick(self, now_s):
+        """The clock moved on."""
+        self._advance(now_s)
+        if self.state == AUTHORISED and not self.settings["idle_lock_s"]:
+            since = self.not_welding_since()
+            if since is not None and self.now - max(since, self.entered) > 14400:
+                self.hit("11 idle off")
+        self._settle()
+        return self.effects
+
+    # ---- resets ----
+
+    def kept(self):
+        """What survives a power cut."""
+        return {
+            "powered": self.powered or self.waiting is not None,  # recorded before the relay
+            "job": self.job,
+            "barred": self.barred,
+            "refused": self.refused,
+            "out_of_service": self.is_out_of_service,
+            "ended_by_max": self.ended_by_max,
+            "answers": [list(entry) for entry in self.answers],
+        }
+
+    def volatile(self, now_s):
+        """What survives a reset that keeps RTC memory."""
+        names = ("state", "entered", "emergency_began", "job", "powered", "unpowered_at")
+        saved = {name: getattr(self, name) for name in names}
+        saved["powered"] = self.powered or self.waiting is not None
+        saved["outages"] = list(self.outages)
+        saved["weldings"] = list(self.weldings)
+        saved["announced"] = set(self.announced)
+        saved["resumes"] = list(self.resumes)
+        saved["saved_at"] = self.now
+        return saved
+
+    def boot(self, now_s, kept=None, volatile=None, elapsed_s=None, firmware_failed=False):
+        """Start: resume from an intact volatile record, else LOCKED (reading 14)."""
+        self._forget()
+        self.now = self.booted = self.entered = now_s
+        self.firmware_failed = firmware_failed
+        self.weldings = [(now_s, None)]
+        if kept:
+            self.barred, self.refused = kept["barred"], kept["refused"]
+            self.is_out_of_service, self.ended_by_max = kept["out_of_service"], kept["ended_by_max"]
+            self.answers = [list(entry) for entry in kept["answers"]]
+            if self.refused:
+                self.hit("8 refused kept")
+        if self._may_resume(volatile, elapsed_s):
+            self._resume(volatile, elapsed_s)
+        else:
+            self.outages = [(now_s, self.outage())]
+            self.effects = [("relay", 0)]
+            if kept and kept["powered"]:
+                self.hit("14 power lost")
+                self._record()
+                self.effects.append(("event", "off", "power_lost", kept["job"], True))
+        self._settle()
+        return self.effects
+
+    def _may_resume(self, volatile, elapsed_s):
+        if volatile is None:
+            self.hit("14 no record")
+            return False
+        if elapsed_s is None:
+            self.hit("14 no elapsed")
+            return False
+        if not 0 <= elapsed_s <= self.settings["resume_within_s"]:
+            self.hit("14 too late")
+            return False
+        then = volatile["saved_at"] + elapsed_s
+        if len([at for at in volatile["resumes"] if then - at < _RESUMES_WITHIN_S]) >= _RESUMES:
+            self.hit("14 too many")
+            return False
+        return True
+
+    def _resume(self, volatile, elapsed_s):
+        """The old second saved_at + elapsed_s is now: every mark moves by the difference."""
+        shift = self.now - volatile["saved_at"] - elapsed_s
+        self.state, self.job, self.powered = volatile["state"], volatile["job"], volatile["powered"]
+        self.entered = volatile["entered"] + shift
+        if volatile["emergency_began"] is not None:
+            self.emergency_began = volatile["emergency_began"] + shift
+            self.alarms.add("emergency")
+        if volatile["unpowered_at"] is not None:
+            self.unpowered_at = volatile["unpowered_at"] + shift
+        self.outages = [(at + shift, outage) for at, outage in volatile["outages"]]
+        self.outages.append((self.now, self.outage()))
+        self._resume_welding(volatile)
+        for phrase, at in volatile["announced"]:
+            unsensed = elapsed_s if phrase in ("idle_soon", "emergency_end_soon") else 0
+            self.announced.add((phrase, at + shift + unsensed))
+        self.resumes = [at + shift for at in volatile["resumes"]] + [self.now]
+        self.effects = [("relay", 1 if self.powered else 0)]
+        self._record()
+        if self.powered:
+            self.hit("14 resumed powered")
+            self.effects.append(("event", "on", "resumed", self.job, False))
+        else:
+            self.hit("14 resumed unpowered")
+
+    def _resume_welding(self, volatile):
+        """The idle count goes on where it stood; nobody sensed the seconds of the reset, so they do not count."""
+        at, value = volatile["weldings"][-1]
+        if value is False:
+            at = self.now - (volatile["saved_at"] - max(at, volatile["entered"]))
+        self.weldings = [(at, value)]
