@@ -111,6 +111,7 @@ class App:
 
     def facts(self):
         """Return the heartbeat's flat dict."""
+        self.herald.look()
         lock = self.parts.guard.interlock
         welding = self.parts.guard.is_welding
         return {
@@ -126,10 +127,11 @@ class App:
         }
 
     def counters(self):
-        """Return the counts of all rooms since boot, as one flat dict."""
+        """Return the counts of all rooms since boot, as one flat dict; a zero is not worth its bytes."""
         counts = {"dropped": self.outbox.dropped, "free_b": gc.mem_free()}
         for room in (self.link, self.desk, self.voice, self.supervisor, self.modem):
             counts.update(room.counters)
+        counts = {name: counts[name] for name in counts if counts[name]}
         off = self.supervisor.off()
         if off:
             counts["off"] = ",".join(off)

@@ -3,9 +3,10 @@
 An estimate from the modem's side, both directions, IPv4 without options:
 - TCP: a segment is its payload + 40 bytes; a send of n bytes is ceil(n / MSS) segments, so is each arrival.
 - Opening: SYN, SYN-ACK, ACK. Closing: FIN, FIN-ACK, ACK. A link torn down with its bearer sends nothing.
-- Acknowledgements: a segment is acknowledged by the next data going the other way, if that leaves before the
-  delayed-ACK timer (modem 200 ms, server 40 ms); else by a 40-byte segment of its own. Every second segment
-  that waits is acknowledged at once. With delayed_ack_ms = 0 every data segment costs an ACK segment.
+- Acknowledgements: a segment is acknowledged by the next data going the other way, if they are there before
+  the delayed-ACK timer (the modem's 200 ms; the server's 40 ms after a round trip of up to 100 ms); else by a
+  40-byte segment of its own. Every second segment that waits is acknowledged at once. With delays of 0 every
+  data segment costs an ACK segment.
 - UDP: payload + 28 bytes a datagram. A name look-up: 28 + 18 + length of the name up, 16 more down.
 Retransmissions, the radio's own signalling and the modem's own services (CLBS, assistance data) are not
 counted.
@@ -15,7 +16,7 @@ MSS = 1400
 TCP_HEADER = 40
 UDP_HEADER = 28
 MODEM_ACK_MS = 200
-SERVER_ACK_MS = 40
+SERVER_ACK_MS = 140
 UP, DOWN = 0, 1
 
 

@@ -246,7 +246,7 @@ class World:
         if self._tls:
             self.tls_files = certificates.make(self.directory, self._tls, names=("localhost", "127.0.0.1"))
         self.broker = self.start_broker()
-        authority = self.tls_files.authority if self.tls_files else None
+        authority = self.tls_files.ca if self.tls_files else None
         self.platform = None
         if self._tls in (None, "good"):
             self.platform = Platform(self.port, self._profile, authority)

@@ -23,7 +23,7 @@ def test_an_answer_in_time_carries_the_acknowledgement():
 def test_an_answer_after_the_timer_does_not():
     air = Air()
     air.tcp(0, UP, 100)
-    air.tcp(50, DOWN, 4)
+    air.tcp(150, DOWN, 4)
     air.settle(None)
     assert air.ip == [140 + 40, 40 + 44]
 

@@ -105,7 +105,7 @@ def test_a_wrong_socket_command_is_refused_with_its_code(world, command, answer)
 
 def test_a_send_is_prompted_confirmed_and_echoed_by_the_peer(world):
     peer = opened(world)
-    assert send(world, b"hello") == b"\r\nOK\r\n\r\n+CIPRXGET: 1,0\r\n\r\n+CIPSEND: 0,5,5\r\n"
+    assert send(world, b"hello") == b"\r\nOK\r\n\r\n+CIPSEND: 0,5,5\r\n\r\n+CIPRXGET: 1,0\r\n"
     assert bytes(peer.got) == b"hello"
     assert world.say("AT+CIPACK=0") == b"\r\n+CIPACK: 5,5,5\r\n\r\nOK\r\n"
     assert world.say("AT+CIPRXGET=2,0,3") == b"\r\n+CIPRXGET: 2,0,3,2\r\nhel\r\nOK\r\n"
