@@ -21,6 +21,7 @@ _SIM_MS = const(20000)  # not ready after that: reboot (same note, p. 12)
 _REGISTER_MS = const(90000)
 _CALLS_MS = const(180000)  # on all access points together
 _AGAIN_MS = const(1000)
+_LISTEN_MS = const(5000)  # where a URC tells sooner
 _HELD_MS = const(60000)  # a call that stood so long was worth its cure
 _SPEECH_MS = const(5000)  # and the time for each character, slow speech
 _SPEECH_CHAR_MS = const(350)
@@ -35,6 +36,7 @@ _LOWEST = {
     "no_data_call": CALL,
     "no_peer": SOCKETS,
 }
+_CAUSES = {"no_peer": "no_data_call", "rebooted": "modem_dead"}
 _LOCATION_ERRORS = {2: "out_of_service", 4: "timeout", 8: "busy", 12: "dns", 20: "no_data_call"}
 
 
@@ -63,7 +65,8 @@ class Modem:
         self._counts = {"power_cycles": 0, "radio_cycles": 0, "reopened": 0, "reboots": 0, "complaints": 0}
         self._changed = asyncio.Event()  # a URC that the running step should look at
         self._rebooted = False
-        self._trouble = None  # code of what broke a standing call
+        self._standing = False  # a data call was opened and is watched
+        self._trouble = None  # code of what broke it
         self._waits = {}  # name of a URC: Pending that its value ends
         self._ladder = Ladder()
         self._powered = False  # the key was pressed, or the modem answered, since this boot
@@ -175,8 +178,7 @@ class Modem:
         self._counts["complaints"] += 1
         self._unproven = True
         self._received = self.sockets.received
-        if self.cause is None:
-            self._break("no_peer")
+        self._break("no_peer")
 
     # --- the vital task
 
@@ -206,28 +208,26 @@ class Modem:
             main.cancel()
 
     async def _once(self):
+        code = None
         try:
             await self._bring_up()
             await self._stay_up()
         except ModemError as problem:
-            if problem.code != "rebooted":
-                await self._recover(problem.code if problem.code in _LOWEST else "modem_dead")
+            code = problem.code
+        self._standing = False
+        if code and code != "rebooted":
+            await self._recover(code if code in _LOWEST else "modem_dead")
 
     async def _bring_up(self):
         self._rebooted = False
-        self._trouble = None
         await self._find()
         await self._set_up()
         await self._await_sim()
         await self._await_registration()
         await self._open_call()
-        self._set_cause(None)
-        await self._read_operator()
 
     async def _find(self):
         """Find the speed at which the modem answers."""
-        if self.cause is None:
-            self._set_cause("modem_dead")
         for baud in (self.channel.baudrate,) + self.dialect.BAUDS:
             self.channel.set_baudrate(baud)
             for _ in range(2):  # the first may only train the modem's own search
@@ -255,7 +255,7 @@ class Modem:
                 break
             if time.ticks_diff(time.ticks_ms(), start) >= _SIM_MS:
                 raise ModemError("no_sim", "sim")
-            await self._change(_AGAIN_MS)
+            await self._pause(_AGAIN_MS)
         self.iccid = await self._text(self.dialect.ICCID)
         imsi = await self._text(self.dialect.IMSI)
         if imsi != self.imsi:
@@ -272,7 +272,7 @@ class Modem:
             self._set_cause(self._no_registration())
             if time.ticks_diff(time.ticks_ms(), start) >= _REGISTER_MS:
                 raise ModemError(self._no_registration(), "registration")
-            await self._change(_AGAIN_MS)
+            await self._pause(_LISTEN_MS)
 
     async def _open_call(self):
         """Open the data call, on one access point after the other; raises ModemError `no_data_call`."""
@@ -290,7 +290,7 @@ class Modem:
                 self._failed_calls = 0
                 self._access += 1
             await self._close_call()
-            await self._change(_AGAIN_MS)
+            await self._pause(_AGAIN_MS)
         raise ModemError("no_data_call", "open")
 
     async def _open_call_on(self, name):
@@ -320,6 +320,10 @@ class Modem:
 
     async def _stay_up(self):
         """Watch a standing call until it breaks; raises ModemError with the cause."""
+        self._trouble = None
+        self._standing = True
+        self._set_cause(None)
+        await self._read_operator()
         since = polled = time.ticks_ms()
         lost = None  # ticks since when there is no registration
         while self._trouble is None:
@@ -328,31 +332,29 @@ class Modem:
                 polled = time.ticks_ms()
                 await self._poll()
             else:
-                await self._change(_AGAIN_MS * 10 if lost is not None else due_ms)
+                await self._pause(due_ms)
             lost = self._judge_registration(lost)
             if time.ticks_diff(time.ticks_ms(), since) > _HELD_MS:
                 since = time.ticks_ms()
                 self._note_held()
         trouble = self._trouble
         if trouble == "check":  # something restarted; ask whether the call outlived it
-            await self._check_call()
-            return
+            return await self._check_call()
         raise ModemError(trouble, "call")
 
     async def _poll(self):
         await self._read_signal()
         await self._read_registration()
         await self._read_sim()
-        if self.sim_state != "READY":
-            self._break("no_sim")
 
     def _judge_registration(self, lost):
         if self._registration in _HOME:
-            if lost is not None:
+            if lost is not None and self._trouble is None:
                 self._set_cause(None)
             return None
-        self._set_cause(self._no_registration())
         now = time.ticks_ms()
+        if self._trouble is None:
+            self._set_cause(self._no_registration())
         lost = now if lost is None else lost
         if time.ticks_diff(now, lost) >= _REGISTER_MS:
             self._break(self._no_registration())
@@ -374,7 +376,7 @@ class Modem:
     # --- recovery
 
     async def _recover(self, code):
-        self._set_cause("no_data_call" if code == "no_peer" else code)
+        self._set_cause(_CAUSES.get(code, code))
         rung, wait_s = self._ladder.climb(self._now_s(), _LOWEST[code], self._rungs(code))
         if rung is None:
             # Nothing to take now; what heals by itself is seen by trying again without a cure.
@@ -465,13 +467,10 @@ class Modem:
         self._break("no_data_call")
 
     def _on_check(self, _):
-        if self.cause is None:
-            self._break("check")
+        self._break("check")
 
     def _on_sim(self, value):
         self._set_sim(gsm.text(value))
-        if self.sim_state != "READY":
-            self._break("no_sim")
         self._changed.set()
 
     def _on_registration(self, value):
@@ -505,7 +504,7 @@ class Modem:
         self._sim_seen = self._sim_seen or state == "READY"
         self.sim_pulled = self._sim_seen and state != "READY"
         if state != "READY":
-            self._set_cause("no_sim")
+            self._break("no_sim")
 
     async def _read_signal(self):
         self.rssi_dbm = gsm.rssi_dbm(await self._try(self.dialect.SIGNAL) or b"")
@@ -568,9 +567,17 @@ class Modem:
         except asyncio.TimeoutError:
             pass
 
+    async def _pause(self, timeout_ms):
+        await self._change(timeout_ms)
+        if self._rebooted:
+            raise ModemError("rebooted", "wait")
+
     def _break(self, code):
-        if self._trouble is None or code != "check":
+        # The standing call has broken, or may have (`check`); before there is one, the running step finds out.
+        if self._standing and (self._trouble is None or code != "check"):
             self._trouble = code
+            if code != "check":
+                self._set_cause(_CAUSES.get(code, code))
         self._changed.set()
 
     def _set_cause(self, cause):

@@ -113,11 +113,10 @@ class App:
         """Return the heartbeat's flat dict."""
         self.herald.look()
         lock = self.parts.guard.interlock
-        welding = self.parts.guard.is_welding
         return {
             "relay": 1 if lock.powered else 0,
             "state": lock.state,
-            "welding": None if welding is None else int(welding),
+            "welding": self.parts.guard.is_welding,
             "reason": self.herald.reason,
             "minutes": lock.minutes_to_emergency(self._clock.now_s()),
             "job": lock.job,

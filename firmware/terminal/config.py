@@ -1,8 +1,8 @@
 """The settings of one terminal: one table of fields, checked at load and at save.
 
 Owns config.json: a bad field falls back to its default and is named; a file that cannot be read is kept aside
-as config.bad and leaves all defaults. Texts are limited in UTF-8 bytes; units are in the names. The identity
-is not here but in NVS, so that it outlives the file system.
+as config.bad and leaves all defaults. Units are in the names. The identity is not here but in NVS, so that it
+outlives the file system.
 """
 
 import json
@@ -14,7 +14,6 @@ from terminal.interlock import MAY_BE_OFF, SETTINGS
 from terminal.outage import OUTAGE_CAUSES
 
 _FILE_BYTES = const(8192)  # bounds what a parser of untrusted nesting may be given on a 16 KiB stack
-_SECRET_BYTES = const(256)  # IoTDA takes up to 256 characters in user name and password
 _ENOENT = const(2)
 _REQUEST_ID = "{request_id}"
 
@@ -148,22 +147,6 @@ def save(given, path="config.json"):
     if _read(fresh) != data:
         raise ConfigError(["the file read back differs"])
     os.rename(fresh, path)
-
-
-def identity(nvs):
-    """Return a dict of the texts device_id, secret and username, "" where NVS has none.
-
-    nvs: `esp32.NVS("hanma")` or a stand-in: get_blob(key, buffer) -> length, OSError when absent.
-    """
-    buffer = bytearray(_SECRET_BYTES)
-    return {key: _blob(nvs, key, buffer) for key in ("device_id", "secret", "username")}
-
-
-def _blob(nvs, key, buffer):
-    try:
-        return str(bytes(memoryview(buffer)[: nvs.get_blob(key, buffer)]), "utf-8")
-    except (OSError, ValueError):
-        return ""
 
 
 def _read(path):

@@ -10,6 +10,7 @@ import time
 from micropython import const
 
 _SETTLE_MS = const(500)  # a contactor moves within 20 to 100 ms; two rounds of the sense beyond that
+_LOOKS = const(3)  # a loop that was held in between must not take the first reading for a settled one
 _LOOK_MS = const(20)  # how often the contact is read while an order waits for it
 _SENSE_MS = const(200)  # welding sense and contact, in quiet times
 _SAVE_S = const(5)  # age of the resume record at the most: what a crash may forget of a timer
@@ -34,7 +35,7 @@ class Guard:
         self._store = store
         self._clock = clock
         self._held = []  # effects that wait for the contact to be read back
-        self._held_since = 0
+        self._looks = 0  # readings of the contact since the relay moved
         self._early = []  # effects of the boot, before there are hooks
         self._saved_s = 0
         self._moved = asyncio.Event()
@@ -108,9 +109,13 @@ class Guard:
             self.is_welding = welding
             self._do(self.interlock.welding(now_s, welding))
         contact = self._relay.contact()  # read in every round: it is debounced from one to the next
-        if self._settled or time.ticks_diff(time.ticks_ms(), self._moved_at) >= _SETTLE_MS:
+        self._looks += 1
+        if self._settled or self._looks >= _LOOKS and self._elapsed_ms() >= _SETTLE_MS:
             self._settled = True
             self._do(self.interlock.contact(now_s, contact))
+
+    def _elapsed_ms(self):
+        return time.ticks_diff(time.ticks_ms(), self._moved_at)
 
     def _save_volatile(self):
         now_s = self._clock.now_s()
@@ -137,9 +142,9 @@ class Guard:
         self._relay.set(level)
         self._moved_at = time.ticks_ms()
         self._settled = False
+        self._looks = 0
         self._moved.set()
         if level and self._relay.has_contact:
-            self._held_since = self._moved_at
             self._held.append(("relay", 1))
         elif self._held:
             self._release(500, "cancelled")
@@ -148,7 +153,7 @@ class Guard:
         """Let the held effects go once the contact says powered, or has had its time."""
         if self._relay.contact() is True:
             self._release(None, None)
-        elif time.ticks_diff(time.ticks_ms(), self._held_since) >= _SETTLE_MS:
+        elif self._elapsed_ms() >= _SETTLE_MS:
             self._do(self.interlock.contact(self._clock.now_s(), self._relay.contact()))
             self._release(500, "contact_failed")
 

@@ -82,11 +82,10 @@ class Supervisor:
     clock: has now_s(). reset: called with a text that says why, and does not come back on a real board. feed:
     feeds the watchdog, or None. log: takes one line of text. trace: takes an exception (sys.print_exception),
     or None. free_memory: called after a MemoryError (gc.collect, dropping what can be had again), or None.
-    on_report: called with (name, what, text), what in "died", "hung", "off", "reset"; short.
     """
 
-    def __init__(self, clock, reset, feed=None, log=print, trace=None, free_memory=None, on_report=None):
-        self.counters = {"deaths": 0, "hangs": 0, "stray": 0, "memory": 0, "loop_gap_ms": 0}
+    def __init__(self, clock, reset, feed=None, log=print, trace=None, free_memory=None):
+        self.counters = {"deaths": 0, "hangs": 0, "stray_errors": 0, "memory_errors": 0, "loop_gap_ms": 0}
         self.last_error = ""  # "name: ValueError: text", bounded
         self.step_ms = _STEP_MS
         self._entries = []
@@ -96,7 +95,6 @@ class Supervisor:
         self._log = log
         self._trace = trace
         self._free_memory = free_memory
-        self._on_report = on_report
 
     def add(self, name, start, vital=True, period_s=None):
         """Name a task before or during `run`.
@@ -129,14 +127,6 @@ class Supervisor:
             if self._feed and self._all_alive(now_s):
                 self._feed()
             await self._second()
-
-    async def stop(self):
-        """Cancel every task, for an orderly end (an upgrade, a test)."""
-        for entry in self._entries:
-            entry.state = OFF
-            if entry.task:
-                entry.task.cancel()
-        await asyncio.sleep_ms(0)
 
     async def _second(self):
         """Let about a second pass and note how long the loop was held in it."""
@@ -176,8 +166,6 @@ class Supervisor:
             await entry.start()
             self._dead(entry, "ended")
         except asyncio.CancelledError:
-            if entry.state == OFF:
-                raise
             self._dead(entry, "hung" if entry.state == DYING else "cancelled")
         except Exception as error:
             self._note(error)
@@ -208,13 +196,13 @@ class Supervisor:
     def _stray(self, _loop, context):
         """An exception in a task that nobody waits for: the task is gone, the board goes on."""
         error = context.get("exception")
-        self.counters["stray"] += 1
+        self.counters["stray_errors"] += 1
         self._note(error)
         self._report("stray", "died", _text(error))
 
     def _note(self, error):
         if isinstance(error, MemoryError):
-            self.counters["memory"] += 1
+            self.counters["memory_errors"] += 1
             if self._free_memory:
                 self._free_memory()
         if self._trace:
@@ -224,8 +212,6 @@ class Supervisor:
         if what == "died" or what == "hung":
             self.last_error = f"{name}: {text}"[:_TEXT]
         self._log(f"task {name} {what}: {text}"[:_TEXT])
-        if self._on_report:
-            self._on_report(name, what, text)
 
 
 def _text(error):

@@ -75,7 +75,7 @@ class Voice:
 
     def __init__(self, say, failure, clock, service_phone="", log=print):
         self.available = True  # False once the modem has refused three times
-        self.counters = {"spoken": 0, "dropped": 0, "failed": 0}
+        self.counters = {"spoken": 0, "unspoken": 0, "voice_failures": 0}
         self._say = say
         self._failure = failure
         self._clock = clock
@@ -122,18 +122,18 @@ class Voice:
         queue.insert(index, phrase)
         if len(queue) > _WAITING:
             queue.pop()
-            self.counters["dropped"] += 1
+            self.counters["unspoken"] += 1
 
     async def _speak(self, phrase):
         if self._clock.now_s() - phrase[3] > _STALE_S:
-            self.counters["dropped"] += 1
+            self.counters["unspoken"] += 1
             return
         try:
             await self._say(phrase[2])
             self.counters["spoken"] += 1
             self._refusals = 0
         except self._failure as failure:
-            self.counters["failed"] += 1
+            self.counters["voice_failures"] += 1
             if failure.code == "unsupported":
                 self._refused()
             if self.available:

@@ -13,7 +13,7 @@ STATE = os.getenv("HANMA_PORT") or ""
 FACTOR = int(os.getenv("HANMA_TIME_FACTOR") or 1)
 RESET_CAUSE = int(os.getenv("HANMA_RESET_CAUSE") or 1)
 
-on_edge = None  # virtual time: called with (pin, level) at each edge of an output
+on_edge = lambda pin, level: None  # noqa: E731 (virtual time puts its own here)
 _memory = {}  # the state files of a chip that has no directory
 _fifo = None
 

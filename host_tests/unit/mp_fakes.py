@@ -209,6 +209,8 @@ class Peer:
 
     def _obey(self, line):
         self.lines.append(line)
+        if len(self.lines) > 2000:
+            del self.lines[:1000]
         answer = self._find(line)
         if callable(answer):
             answer = answer(line)

@@ -115,7 +115,6 @@ def main():
         feed=lambda: feeds.append(timer.ms),
         log=lambda text: happened.append([timer.ms, "log", text]),
         free_memory=lambda: happened.append([timer.ms, "freed", ""]),
-        on_report=lambda name, what, text: happened.append([timer.ms, what, name]),
     )
     for data in case["tasks"]:
         player = Player(data, happened)

@@ -7,6 +7,7 @@ does.
 import asyncio
 import io
 import json
+import socket
 import time
 from types import SimpleNamespace
 
@@ -57,8 +58,9 @@ class Terminal:
         self.serving.cancel()
         await asyncio.gather(self.serving, return_exceptions=True)
         client, self.client = self.client, None
-        client._client.socket().close()
-        await asyncio.gather(client.__aexit__(None, None, None), return_exceptions=True)
+        client._client.socket().shutdown(socket.SHUT_RDWR)
+        await asyncio.gather(client._disconnected, return_exceptions=True)
+        await client.__aexit__(None, None, None)
 
     async def say(self, code, content):
         await self.client.publish(demo.UP, _json({"actionCode": code, "content": content}), qos=1)

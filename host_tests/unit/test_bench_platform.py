@@ -202,19 +202,35 @@ def test_every_message_is_in_the_journal_in_both_directions(tmp_path):
     on_a_bench(tmp_path, play)
 
 
-def test_a_stop_nobody_answered_is_sent_again_under_its_id_at_the_next_login(tmp_path):
+def test_a_stop_nobody_answered_is_sent_again_under_its_id_until_it_is_carried_out(tmp_path):
     async def play(bench):
+        await bench.terminal.login()
         job_id = await bench.work()
         bench.terminal.replies["0"] = None
         await bench.platform.finish(job_id)
         assert bench.job(job_id).state == "on"
         stop_id = bench.job(job_id).off.request_id
         bench.terminal.replies["0"] = (200, "off")
-        await bench.terminal.login()
         await bench.until(lambda: bench.job(job_id).state == "off")
         assert bench.job(job_id).off.request_id == stop_id
 
     on_a_bench(tmp_path, play, answer_timeout_s=0.3)
+
+
+def test_a_stop_under_way_is_not_sent_twice_when_the_terminal_logs_in_meanwhile(tmp_path):
+    async def play(bench):
+        job_id = await bench.work()
+        bench.terminal.replies["0"] = None
+        finishing = asyncio.create_task(bench.platform.finish(job_id))
+        await bench.until(lambda: len(bench.terminal.commands) == 2)
+        await bench.terminal.login()
+        await bench.until(lambda: bench.view() and bench.view().counts["login"] == 1)
+        await bench.platform.out_of_service("D1", False)  # what would have come first, has come
+        assert [command["actionCode"] for command in bench.terminal.commands] == ["1", "0", "0"]
+        assert "out_of_service" in bench.terminal.commands[2]["content"]
+        finishing.cancel()
+
+    on_a_bench(tmp_path, play, answer_timeout_s=5)
 
 
 def test_a_terminal_that_refuses_is_believed(tmp_path):

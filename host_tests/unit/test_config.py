@@ -184,12 +184,6 @@ def test_a_flash_that_keeps_something_else_is_noticed_before_the_old_file_goes(t
     assert json.loads(path.read_text()) == {"host": "old"}
 
 
-def test_the_identity_is_text_and_empty_where_there_is_none():
-    blobs = {"device_id": "w-焊-1".encode().hex(), "secret": b"12345678".hex(), "username": b"\xff".hex()}
-    assert driver.run({"blobs": blobs}) == {"device_id": "w-焊-1", "secret": "12345678", "username": ""}
-    assert driver.run({"blobs": {}}) == {"device_id": "", "secret": "", "username": ""}
-
-
 NAMES = st.sampled_from([field[0] for field in config.FIELDS])
 VALUE = st.one_of(
     st.integers(-5, 90000),

@@ -28,7 +28,17 @@ class After:
     """What a step led to, by name."""
 
     def __init__(self, row):
-        self.effects, self.state, self.powered, self.job, self.barred, self.refused, self.out, self.minutes, self.next_s = row
+        (
+            self.effects,
+            self.state,
+            self.powered,
+            self.job,
+            self.barred,
+            self.refused,
+            self.out,
+            self.minutes,
+            self.next_s,
+        ) = row
 
     def __getattr__(self, name):  # phrases, answers, events, alarms
         return [effect for effect in self.effects if effect[0] == name]
@@ -150,7 +160,9 @@ def test_a_0_unpowers_in_the_order_relay_record_event_answer(play):
     assert (after.state, after.powered, after.job) == ("LOCKED", False, None)
 
 
-@pytest.mark.parametrize(("first", "second", "kept"), [("J", "J", "J"), ("J", None, "J"), (None, "K", "K"), (None, None, None)])
+@pytest.mark.parametrize(
+    ("first", "second", "kept"), [("J", "J", "J"), ("J", None, "J"), (None, "K", "K"), (None, None, None)]
+)
 def test_a_1_for_the_same_job_or_without_one_stays_on(play, first, second, kept):
     after = play(("command", 5, 1, "a", first), ("command", 9, 1, "b", second))
     assert after.effects == [RECORD, answer("b", 200, "on")]
@@ -200,14 +212,23 @@ def test_the_longest_authorisation_ends(play):
 
 def test_the_longest_authorisation_goes_before_idle_at_the_same_second(play):
     after = play(
-        ("command", 0, 1, "a"), ("welding", 1800, False), ("tick", 3600), authorised_max_s=3600, idle_lock_s=1800
+        ("command", 0, 1, "a"),
+        ("welding", 1800, False),
+        ("tick", 3600),
+        authorised_max_s=3600,
+        idle_lock_s=1800,
     )
     assert after.event == [event("off", "authorised_max")]
 
 
 @pytest.mark.parametrize(
     "step",
-    [("session_down", 9, "no_sim"), ("session_refused", 9), ("out_of_service", 9, True), ("contact", 9, False)],
+    [
+        ("session_down", 9, "no_sim"),
+        ("session_refused", 9),
+        ("out_of_service", 9, True),
+        ("contact", 9, False),
+    ],
 )
 def test_nothing_else_unpowers_an_authorised_welder(play, step):
     assert play(("session_up", 0), ("command", 1, 1, "a"), step, ("tick", 43000)).powered
@@ -218,13 +239,24 @@ def test_nothing_else_unpowers_an_authorised_welder(play, step):
 
 def test_a_1_takes_an_emergency_over_without_moving_the_relay(play):
     after = play(*outage(), ("command", 700, 1, "a", "J"))
-    assert after.effects == [RECORD, event("on", "order", "J"), alarm("emergency", "end"), answer("a", 200, "on")]
+    assert after.effects == [
+        RECORD,
+        event("on", "order", "J"),
+        alarm("emergency", "end"),
+        answer("a", 200, "on"),
+    ]
     assert (after.state, after.powered) == ("AUTHORISED", True)
 
 
 def test_a_0_ends_an_emergency(play):
     after = play(*outage(), ("command", 700, 0, "a"))
-    assert after.effects == [OFF, RECORD, event("off", "order"), alarm("emergency", "end"), answer("a", 200, "off")]
+    assert after.effects == [
+        OFF,
+        RECORD,
+        event("off", "order"),
+        alarm("emergency", "end"),
+        answer("a", 200, "off"),
+    ]
 
 
 def test_a_session_hands_over_only_when_it_is_stable(play):
@@ -255,7 +287,10 @@ def test_an_emergency_is_bounded(play):
 
 def test_the_bound_counts_from_the_first_entry_and_holds_only_in_emergency(play):
     steps = [*handover(), ("session_down", 740, "no_signal"), ("tick", 4199), ("tick", 4200)]
-    assert [row.state for row in play(*steps, every=True, emergency_max_s=3600)[-2:]] == ["EMERGENCY", "LOCKED"]
+    assert [row.state for row in play(*steps, every=True, emergency_max_s=3600)[-2:]] == [
+        "EMERGENCY",
+        "LOCKED",
+    ]
     steps = [*outage(), ("session_up", 4100), ("tick", 4500)]
     assert play(*steps, emergency_max_s=3600).state == "HANDOVER"
     after = play(*steps, ("session_down", 4600, "no_signal"), emergency_max_s=3600)
@@ -272,9 +307,20 @@ def test_the_bound_goes_before_the_hand_over_at_the_same_second(play):
 
 def test_orders_in_a_hand_over_do_what_they_do_in_an_emergency(play):
     after = play(*handover(), ("command", 800, 1, "a", "J"))
-    assert after.effects == [RECORD, event("on", "order", "J"), alarm("emergency", "end"), answer("a", 200, "on")]
+    assert after.effects == [
+        RECORD,
+        event("on", "order", "J"),
+        alarm("emergency", "end"),
+        answer("a", 200, "on"),
+    ]
     after = play(*handover(), ("command", 800, 0, "a"))
-    assert after.effects == [OFF, RECORD, event("off", "order"), alarm("emergency", "end"), answer("a", 200, "off")]
+    assert after.effects == [
+        OFF,
+        RECORD,
+        event("off", "order"),
+        alarm("emergency", "end"),
+        answer("a", 200, "off"),
+    ]
 
 
 def test_not_welding_ends_a_hand_over(play):
@@ -336,7 +382,14 @@ def test_a_cause_that_does_not_count_leaves_a_hand_over(play):
 
 
 def test_a_refusal_ends_the_hand_over_like_a_session(play):
-    rows = play(*outage(), ("session_refused", 700), ("session_down", 800, "no_sim"), ("tick", 1599), ("tick", 1600), every=True)
+    rows = play(
+        *outage(),
+        ("session_refused", 700),
+        ("session_down", 800, "no_sim"),
+        ("tick", 1599),
+        ("tick", 1600),
+        every=True,
+    )
     assert [row.state for row in rows[-2:]] == ["HANDOVER", "LOCKED"]
 
 
@@ -374,19 +427,27 @@ def test_a_refusal_outlasts_a_power_cut_until_a_session_is_accepted(play):
     assert (after.state, after.refused) == ("LOCKED", True)
     after = play(*steps, ("session_up", 20))
     assert (after.effects, after.refused) == ([RECORD], False)
-    assert play(*steps, ("session_up", 20), ("session_down", 30, "no_signal"), ("tick", 630)).state == "EMERGENCY"
+    assert (
+        play(*steps, ("session_up", 20), ("session_down", 30, "no_signal"), ("tick", 630)).state
+        == "EMERGENCY"
+    )
 
 
 def test_a_pulled_sim_is_a_tamper_alarm_and_waits_four_times_as_long(play):
     rows = play(
-        ("session_up", 0), ("session_down", 100, "sim_pulled"), ("tick", 2499), ("tick", 2500), ("session_up", 2600), every=True
+        ("session_up", 0),
+        ("session_down", 100, "sim_pulled"),
+        ("tick", 2499),
+        ("tick", 2500),
+        ("session_up", 2600),
+        every=True,
     )
     assert rows[1].effects == [alarm("tamper", "start")]
     assert [row.state for row in rows[2:4]] == ["LOCKED", "EMERGENCY"]
     assert alarm("tamper", "end") in rows[4].effects
 
 
-def emergency_max_times(play, count, *more, **changed):
+def waits_for_emergencies(count, **changed):
     """The waits between the end of an emergency and the next one, from the effects of ticks at next_s."""
     lock = Interlock(changed)
     lock.boot(0)
@@ -401,15 +462,18 @@ def emergency_max_times(play, count, *more, **changed):
     return waits
 
 
-def test_the_wait_doubles_after_each_bounded_emergency_up_to_four_hours(play):
-    assert emergency_max_times(play, 7) == [600, 1200, 2400, 4800, 9600, 14400, 14400]
-    assert emergency_max_times(play, 3, fail_open_after_s=20000) == [20000, 20000, 20000]
+def test_the_wait_doubles_after_each_bounded_emergency_up_to_four_hours():
+    assert waits_for_emergencies(7) == [600, 1200, 2400, 4800, 9600, 14400, 14400]
+    assert waits_for_emergencies(3, fail_open_after_s=20000) == [20000, 20000, 20000]
 
 
 def test_the_doubling_survives_a_power_cut_and_ends_with_a_stable_session(play):
     ended = [*outage(), ("tick", 43800)]
     cut = [*ended, ("reboot", None, False, True)]
-    assert [row.state for row in play(*cut, ("tick", 1199), ("tick", 1200), every=True)[-2:]] == ["LOCKED", "EMERGENCY"]
+    assert [row.state for row in play(*cut, ("tick", 1199), ("tick", 1200), every=True)[-2:]] == [
+        "LOCKED",
+        "EMERGENCY",
+    ]
     short = [*cut, ("session_up", 0), ("session_down", 29, "no_signal"), ("tick", 1228)]
     assert play(*short).state == "LOCKED"
     stable = [*cut, ("session_up", 0), ("tick", 30), ("session_down", 31, "no_signal"), ("tick", 631)]
@@ -464,7 +528,9 @@ def test_a_stop_moves_the_relay_even_when_it_is_off(play):
     [(None, "on"), (0, "on"), (120, "on"), (121, "stale"), (-300, "on"), (-301, "future")],
 )
 def test_a_1_is_obeyed_within_its_age_or_while_the_clock_is_unknown(play, age_s, text):
-    assert play(("command", 5, 1, "a", None, age_s)).answer == [answer("a", 200 if text == "on" else 500, text)]
+    assert play(("command", 5, 1, "a", None, age_s)).answer == [
+        answer("a", 200 if text == "on" else 500, text)
+    ]
 
 
 def test_service_may_stop_but_not_power(play):
@@ -561,7 +627,14 @@ def off_at(second):
 
 
 def test_powering_waits_for_the_interval_and_so_do_its_event_and_answer(play):
-    rows = play(*off_at(10), ("command", 11, 1, "b", "K"), ("tick", 39), ("tick", 40), every=True, switch_min_interval_s=30)
+    rows = play(
+        *off_at(10),
+        ("command", 11, 1, "b", "K"),
+        ("tick", 39),
+        ("tick", 40),
+        every=True,
+        switch_min_interval_s=30,
+    )
     assert (rows[2].effects, rows[2].state, rows[2].powered) == ([RECORD], "AUTHORISED", False)
     assert rows[2].next_s == 40
     assert rows[3].effects == []
@@ -602,7 +675,7 @@ def test_another_job_is_busy_while_the_first_waits(play):
 def test_an_emergency_waits_for_the_interval_too(play):
     steps = [*off_at(10), ("tick", 15), ("tick", 30)]
     rows = play(*steps, every=True, switch_min_interval_s=20, fail_open_after_s=5)
-    assert rows[2].effects == [["announce", "emergency_soon"], RECORD] or rows[2].effects == [RECORD]
+    assert rows[2].effects == [RECORD]
     assert (rows[2].state, rows[2].powered) == ("EMERGENCY", False)
     assert rows[3].effects == EMERGENCY_ON[1:]
 
@@ -642,12 +715,20 @@ def test_a_timer_shorter_than_a_minute_is_announced_at_once(play):
 def test_a_timer_that_starts_again_is_announced_again(play):
     flap = [("session_up", 700), ("session_down", 700, "no_signal"), ("session_up", 700)]
     assert play(*outage(), *flap).effects == [["announce", "handover_soon"]]
-    idle = [("command", 0, 1, "a"), ("welding", 0, False), ("tick", 1740), ("welding", 1750, True), ("welding", 1751, False)]
+    idle = [
+        ("command", 0, 1, "a"),
+        ("welding", 0, False),
+        ("tick", 1740),
+        ("welding", 1750, True),
+        ("welding", 1751, False),
+    ]
     assert play(*idle, ("tick", 3491)).effects == [["announce", "idle_soon"]]
 
 
 def test_every_row_that_waits_has_a_phrase():
-    assert [row[4] for row in CHANGES if row[4] is None] == [None]  # an outage in a hand-over, which is at once
+    assert [row[4] for row in CHANGES if row[4] is None] == [
+        None
+    ]  # an outage in a hand-over, which is at once
 
 
 # ---- time
@@ -676,14 +757,25 @@ def test_a_tick_with_nothing_due_makes_nothing():
 
 
 def test_a_contact_that_stays_powered_is_stuck_until_it_agrees(play):
-    rows = play(("contact", 1, True), ("contact", 2, True), ("contact", 3, None), ("contact", 4, False), every=True)
-    assert [row.effects for row in rows] == [[alarm("contact_stuck", "start")], [], [], [alarm("contact_stuck", "end")]]
+    rows = play(
+        ("contact", 1, True), ("contact", 2, True), ("contact", 3, None), ("contact", 4, False), every=True
+    )
+    assert [row.effects for row in rows] == [
+        [alarm("contact_stuck", "start")],
+        [],
+        [],
+        [alarm("contact_stuck", "end")],
+    ]
 
 
 def test_a_contact_that_does_not_follow_has_failed_until_it_agrees(play):
     on = ("command", 0, 1, "a")
     rows = play(on, ("contact", 1, False), ("contact", 2, None), ("contact", 3, True), every=True)
-    assert [row.effects for row in rows[1:]] == [[alarm("contact_failed", "start")], [], [alarm("contact_failed", "end")]]
+    assert [row.effects for row in rows[1:]] == [
+        [alarm("contact_failed", "start")],
+        [],
+        [alarm("contact_failed", "end")],
+    ]
 
 
 def test_switching_the_other_way_makes_the_contact_agree(play):
@@ -700,7 +792,9 @@ def test_welding_while_unpowered_is_a_bypass(play):
         [],
         [alarm("welding_while_unpowered", "end")],
     ]
-    assert alarm("welding_while_unpowered", "end") in play(("welding", 1, True), ("command", 2, 1, "a")).effects
+    assert (
+        alarm("welding_while_unpowered", "end") in play(("welding", 1, True), ("command", 2, 1, "a")).effects
+    )
     assert play(("command", 0, 1, "a"), ("welding", 1, True)).effects == []
 
 
@@ -710,7 +804,9 @@ def test_welding_while_unpowered_is_a_bypass(play):
 WORKING = [("command", 0, 1, "a", "J"), ("tick", 1000)]
 
 
-@pytest.mark.parametrize(("elapsed_s", "resumes"), [(0, True), (60, True), (61, False), (-1, False), (None, False)])
+@pytest.mark.parametrize(
+    ("elapsed_s", "resumes"), [(0, True), (60, True), (61, False), (-1, False), (None, False)]
+)
 def test_an_intact_record_of_the_last_minute_resumes(play, elapsed_s, resumes):
     after = play(*WORKING, ("reboot", elapsed_s, True, True))
     if resumes:
@@ -742,7 +838,9 @@ def test_a_resume_keeps_the_progress_of_not_welding_without_the_time_nobody_sens
 
 
 def test_a_resumed_emergency_keeps_its_bound_and_its_alarm(play):
-    rows = play(*outage(), ("tick", 1600), ("reboot", 10, True, True), ("tick", 42189), ("tick", 42190), every=True)
+    rows = play(
+        *outage(), ("tick", 1600), ("reboot", 10, True, True), ("tick", 42189), ("tick", 42190), every=True
+    )
     assert rows[3].effects == [ON, RECORD, event("on", "resumed")]
     assert rows[-1].effects == [OFF, RECORD, event("off", "emergency_max"), alarm("emergency", "end")]
 
@@ -758,10 +856,18 @@ def test_a_resumed_hand_over_meets_the_outage_of_the_boot_and_keeps_its_sum(play
 
 
 def test_a_hand_over_without_an_outage_at_boot_stays_one(play):
-    steps = [("session_down", 0, "no_signal"), ("tick", 600), ("session_up", 700), ("tick", 730), ("tick", 1000)]
+    steps = [
+        ("session_down", 0, "no_signal"),
+        ("tick", 600),
+        ("session_up", 700),
+        ("tick", 730),
+        ("tick", 1000),
+    ]
     after = play(*steps, ("reboot", 10, True, True), causes=["no_signal"])
     assert (after.state, after.effects) == ("HANDOVER", [ON, RECORD, event("on", "resumed")])
-    rows = play(*steps, ("reboot", 10, True, True), ("tick", 599), ("tick", 600), causes=["no_signal"], every=True)
+    rows = play(
+        *steps, ("reboot", 10, True, True), ("tick", 599), ("tick", 600), causes=["no_signal"], every=True
+    )
     assert [row.state for row in rows[-2:]] == ["HANDOVER", "LOCKED"]
 
 
@@ -776,7 +882,9 @@ def test_a_fourth_resume_within_ten_minutes_is_refused(play):
 def test_a_resume_waits_for_no_interval_but_the_next_powering_does(play):
     steps = [*off_at(10), ("reboot", 1, True, True), ("command", 0, 1, "b")]
     assert play(*steps, switch_min_interval_s=30).powered is False
-    assert play(*off_at(10), ("command", 11, 1, "b"), ("reboot", 1, True, True), switch_min_interval_s=30).powered
+    assert play(
+        *off_at(10), ("command", 11, 1, "b"), ("reboot", 1, True, True), switch_min_interval_s=30
+    ).powered
 
 
 def test_an_announcement_is_not_repeated_after_a_resume(play):
@@ -811,8 +919,10 @@ def test_crashed_minimal_mode_powers_after_the_wait_whatever_the_session(play):
 
 def test_it_ends_by_its_bound_or_an_order_only(play):
     powered = crashed(("session_up", 10), ("tick", 600))
-    assert play(*powered, ("welding", 700, False), ("session_refused", 800), ("tick", 43799)).state == "EMERGENCY"
-    assert play(*powered, ("tick", 43800)).effects[:3] == [OFF, RECORD, event("off", "emergency_max")] or True
+    assert (
+        play(*powered, ("welding", 700, False), ("session_refused", 800), ("tick", 43799)).state
+        == "EMERGENCY"
+    )
     assert play(*powered, ("tick", 43799), ("tick", 43800)).event == [event("off", "emergency_max")]
     assert play(*powered, ("command", 700, 0, "a")).state == "LOCKED"
     assert play(*powered, ("command", 700, 1, "a")).state == "AUTHORISED"
@@ -820,7 +930,11 @@ def test_it_ends_by_its_bound_or_an_order_only(play):
 
 @pytest.mark.parametrize(
     "step",
-    [("command", 1, 0, "a", None, None, "platform", True), ("session_refused", 1), ("out_of_service", 1, True)],
+    [
+        ("command", 1, 0, "a", None, None, "platform", True),
+        ("session_refused", 1),
+        ("out_of_service", 1, True),
+    ],
 )
 def test_it_never_powers_what_is_barred_refused_or_out_of_service(play, step):
     assert play(*crashed(step, ("tick", 100000))).powered is False
@@ -829,7 +943,8 @@ def test_it_never_powers_what_is_barred_refused_or_out_of_service(play, step):
 # ---- any history
 
 SECONDS = st.one_of(
-    st.integers(0, 3), st.sampled_from([29, 30, 31, 59, 60, 120, 180, 540, 599, 600, 601, 900, 1800, 3600, 43200])
+    st.integers(0, 3),
+    st.sampled_from([29, 30, 31, 59, 60, 120, 180, 540, 599, 600, 601, 900, 1800, 3600, 43200]),
 )
 JOBS = st.sampled_from([None, "J", "K", "焊" * 30])
 IDS = st.sampled_from([None, "a", "b", "c", "d", "长号"])
@@ -866,7 +981,9 @@ VALUES = st.fixed_dictionaries(
     },
 )
 RUNS = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 
 
@@ -888,23 +1005,22 @@ class Witness:
 
     def __init__(self, values):
         self.values = values
+        self.level = None
         self.lock = Interlock(values)
-        self.last_off = None
         self.see(self.lock.boot(0))
 
     def play(self, steps):
         for step in steps:
-            before = self.lock.kept()
             if step[0] == "reboot":
-                before = None
-                self.last_off = None
+                before = self.lock.kept()
                 self.lock, effects = driver._reboot({"settings": self.values}, self.lock, *step[1:])
+                assert effects[0][0] == "relay"
+                assert ("record",) in effects
             else:
+                before = self.lock.kept()
                 effects = getattr(self.lock, step[0])(*step[1:])
             assert self.lock.kept() == before or ("record",) in effects
             self.see(effects)
-            if step[0] == "command":
-                self.see_order(step, effects)
 
     def see(self, effects):
         lock = self.lock
@@ -919,17 +1035,19 @@ class Witness:
         assert len(lock.kept()) <= 363
         assert len(lock.volatile(lock.now)) <= 104
 
-    def see_order(self, step, effects):
-        if step[2] == 0 and (len(step) < 9 or step[8] is not False) and effects[-1] != effects[0]:
-            orders = [effect for effect in effects if effect[0] in ("relay", "answer")]
-            assert not self.lock.powered or ("relay", 0) not in orders
-            assert orders[-1][2:] == (200, "off") or orders[-1][0] == "relay"
-
 
 @RUNS
 @given(VALUES, ANYTHING)
 @example({}, [("command", 0, 1, "a", "J"), ("reboot", 0, True, True, False), ("tick", 43200)])
-@example({"switch_min_interval_s": 30}, [("command", 0, 1, "a"), ("command", 1, 0, "b"), ("command", 1, 1, "c"), ("reboot", 0, True, True, False)])
+@example(
+    {"switch_min_interval_s": 30},
+    [
+        ("command", 0, 1, "a"),
+        ("command", 1, 0, "b"),
+        ("command", 1, 1, "c"),
+        ("reboot", 0, True, True, False),
+    ],
+)
 def test_any_history_runs_alike_on_both_interpreters(micropython, values, history):
     case = {"settings": values, "causes": None, "steps": absolute(history)}
     assert micropython.call("interlock", case) == driver.run(case)
@@ -939,6 +1057,26 @@ def test_any_history_runs_alike_on_both_interpreters(micropython, values, histor
 @given(VALUES, ANYTHING)
 def test_any_history_leaves_relay_state_records_and_timers_in_agreement(values, history):
     Witness(values).play(absolute(history))
+
+
+@RUNS
+@given(VALUES, st.lists(FACTS, max_size=12), IDS, st.booleans(), THREE)
+def test_a_new_stop_unpowers_after_any_history(values, history, request_id, barred, out_of_service):
+    lock = Interlock(values)
+    lock.boot(0)
+    steps = absolute(history)
+    for step in steps:
+        getattr(lock, step[0])(*step[1:])
+    lock.tick(lock.now)
+    effects = lock.command(
+        lock.now, 0, "new" + str(request_id), None, 10**6, "platform", barred, out_of_service
+    )
+    answers = [effect for effect in effects if effect[0] == "answer"]
+    assert answers[-1] == ("answer", "new" + str(request_id), 200, "off")
+    if out_of_service is not False:
+        assert effects[:2] == [("relay", 0), ("record",)]
+        assert (lock.state, lock.powered, lock.job) == ("LOCKED", False, None)
+        assert lock.barred or not barred
 
 
 @RUNS
@@ -960,7 +1098,9 @@ def test_one_long_tick_does_what_a_tick_every_second_does(values, history, span)
 
 def without_repeats(effects):
     """Two records in a row are one: a call needs to write it once."""
-    return [effect for k, effect in enumerate(effects) if effect != ("record",) or effects[k - 1 : k] != [effect]]
+    return [
+        effect for k, effect in enumerate(effects) if effect != ("record",) or effects[k - 1 : k] != [effect]
+    ]
 
 
 @RUNS
@@ -996,8 +1136,7 @@ def test_a_reset_moves_no_bound_of_what_is_powered(values, history, elapsed_s):
     again.boot(0, lock.kept(), lock.volatile(lock.now), elapsed_s)
     if lock.state == "AUTHORISED":
         assert again.job == lock.job
-        assert again.powered or elapsed_s
-        assert again.since - 0 == lock.since - lock.now - elapsed_s or again.state == "LOCKED"
+        assert again.since == lock.since - lock.now - elapsed_s or again.state == "LOCKED"
     if lock.state in ("EMERGENCY", "HANDOVER") and again.state != "LOCKED":
         assert again.emergency_since == lock.emergency_since - lock.now - elapsed_s
         assert again.outage.quiet_s(0) == lock.outage.quiet_s(lock.now)

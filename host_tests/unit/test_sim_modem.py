@@ -258,7 +258,7 @@ STEPS = st.lists(
             "AT+CIPRXGET=4,0",
             "AT+CIPCLOSE=0",
             'AT+CDNSGIP="x.y"',
-            "AT+CTTS=1,\"6B228FCE\"",
+            'AT+CTTS=1,"6B228FCE"',
             "AT+CRESET",
         ]
     ),
@@ -284,12 +284,16 @@ def test_any_chunking_of_the_input_gives_the_same_output(micropython, commands, 
 @given(
     st.lists(
         st.one_of(
-            st.tuples(st.just("say"), STEPS.map(lambda some: some[0] if some else "AT"), st.integers(0, 3000)),
+            st.tuples(
+                st.just("say"), STEPS.map(lambda some: some[0] if some else "AT"), st.integers(0, 3000)
+            ),
             st.tuples(st.just("run"), st.integers(0, 20000)),
             st.tuples(st.just("key"), st.booleans()),
             st.tuples(st.just("knob"), st.just("radio"), st.just("set_bearer"), st.booleans()),
             st.tuples(st.just("knob"), st.just("radio"), st.just("set_signal"), st.sampled_from([-80, -140])),
-            st.tuples(st.just("knob"), st.just("radio"), st.just("set_sim"), st.sampled_from(["ready", "absent"])),
+            st.tuples(
+                st.just("knob"), st.just("radio"), st.just("set_sim"), st.sampled_from(["ready", "absent"])
+            ),
             st.tuples(st.just("knob"), st.just("links"), st.just("set_alive"), st.booleans()),
         ),
         max_size=15,

@@ -7,18 +7,6 @@ import os
 from terminal import config
 
 
-class _Nvs:
-    def __init__(self, blobs):
-        self._blobs = blobs
-
-    def get_blob(self, key, buffer):
-        if key not in self._blobs:
-            raise OSError(-4354)
-        value = binascii.unhexlify(self._blobs[key])
-        buffer[: len(value)] = value
-        return len(value)
-
-
 def _content(path):
     try:
         with open(path, "rb") as file:
@@ -35,15 +23,13 @@ def _loaded(path):
 
 
 def run(case):
-    """case: {"given": dict} to check, {"blobs": {key: hex}} for the identity, or {"dir", "file": hex or None,
+    """case: {"given": dict} to check or {"dir", "file": hex or None,
     "save": text of a dict or None}: writes, loads, saves, loads again, and tells what lies there at the end.
     """
     if "given" in case:
         values, problems = config.check(case["given"])
         values["outage_causes"] = list(values["outage_causes"])
         return {"values": values, "problems": problems}
-    if "blobs" in case:
-        return config.identity(_Nvs(case["blobs"]))
     path = case["dir"] + "/config.json"
     if case["file"] is not None:
         with open(path, "wb") as file:

@@ -20,7 +20,9 @@ def run(case):
         if step[0] == "reboot":
             lock, effects = _reboot(case, lock, *step[1:])
         else:
-            args = [bytes.fromhex(arg) if step[0] == "boot" and isinstance(arg, str) else arg for arg in step[1:]]
+            args = [
+                bytes.fromhex(arg) if step[0] == "boot" and isinstance(arg, str) else arg for arg in step[1:]
+            ]
             effects = getattr(lock, step[0])(*args)
         seen.append(_after(lock, effects))
     return seen

@@ -139,6 +139,7 @@ async def _play(case, mqtt):
     for task in beside:
         done.append(await task)
     if case.get("stop"):
+        await asyncio.sleep_ms(5)  # a task that never began cannot tell how it ended
         run.cancel()
     result = {"run": await run, "calls": done, "heard": listener.heard, "oversized": session.oversized}
     result["writes"] = [hexlify(piece).decode() for piece in stream.writes]

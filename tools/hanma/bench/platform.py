@@ -249,8 +249,14 @@ class Platform:
             switching = switching._replace(position=switching.position or device.position)
             self._step("switched", self.rules.switched(switching, self.clock_ms()), act=True)
         if name == "login":
-            for job in self.rules.owed_stops(device.id):
-                self._later(self._stop(job))
+            self._send_owed_stops()
+
+    def _send_owed_stops(self):
+        """A stop that was wanted goes out again until it was carried out; one at a time, under its own id."""
+        for device in self.devices.values():
+            for job in self.rules.owed_stops(device.id) if device.online and self._client else ():
+                if (device.id, job.off.request_id) not in self._pending:
+                    self._later(self._stop(job))
 
     def _response(self, device, uplink):
         self._seen("up", device.id, "answer", uplink.body)
@@ -317,6 +323,7 @@ class Platform:
         while True:
             for outcome in self.rules.tick(self.clock_ms()):
                 self._step("lapse", outcome, act=True)
+            self._send_owed_stops()
             await asyncio.sleep(_TICK_S)
 
     def _later(self, work):
