@@ -1,8 +1,9 @@
 """LilyGO T-A7670 (ESP32-WROVER-E, A7670E/SA/G) with an external relay module and an external lamp.
 
-Data only. "utilities.h" is examples/ATdebug/utilities.h, section LILYGO_T_A7670, of Xinyuan-LilyGO/LilyGO-T-A76XX;
-"pins map" is docs/en/esp32/a7670-esp32, "schematic" schematic/esp32/T-A7670X-V1.4.pdf there. The board has no relay: wire a module with its own coil driver to GPIO 21,
-a pull-down of 10 kilohms at its input, and the welder's contactor to its normally open contact.
+Data only. "utilities.h" is examples/ATdebug/utilities.h, section LILYGO_T_A7670, of
+Xinyuan-LilyGO/LilyGO-T-A76XX; "pins map" is docs/en/esp32/a7670-esp32, "schematic"
+schematic/esp32/T-A7670X-V1.4.pdf there. The board has no relay: wire a module with its own coil driver to
+GPIO 21, a pull-down of 10 kilohms at its input, and the welder's contactor to its normally open contact.
 """
 
 BOARD = {
@@ -14,13 +15,14 @@ BOARD = {
         "hold": True,
         "contact": "normally_open",
     },
-    # A volt-free auxiliary contact of the contactor to ground belongs on GPIO 22 (free: pins map, "Default SCL"):
-    # {"pin": 22, "powered": 0, "pull": "up"}
+    # A volt-free auxiliary contact of the contactor to ground belongs on GPIO 22 (free: pins map,
+    # "Default SCL"): {"pin": 22, "powered": 0, "pull": "up"}
     "readback": None,
-    # A current sensor belongs on GPIO 34 (input only, ADC1; used by LilyGO's SimShield alone, utilities.h):
-    # {"kind": "adc", "pin": 34, "threshold": …, "hysteresis": …}
+    # A current sensor belongs on GPIO 34 (input only, ADC1; used by LilyGO's SimShield alone,
+    # utilities.h): {"kind": "adc", "pin": 34, "threshold": …, "hysteresis": …}
     "welding": None,
-    "led": {"pin": 19, "active": 1},  # schematic: header only; free unless a SimShield is fitted (utilities.h)
+    # schematic: header only; free unless a SimShield is fitted (utilities.h)
+    "led": {"pin": 19, "active": 1},
     "modem": {
         "family": "simcom",
         "uart": 1,  # utilities.h, SerialAT Serial1
@@ -33,7 +35,8 @@ BOARD = {
         "reset": {"pin": 5, "active": 1},  # utilities.h, MODEM_RESET_PIN, MODEM_RESET_LEVEL HIGH
         "dtr": {"pin": 25, "level": 0},  # utilities.h, MODEM_DTR_PIN; ATdebug.ino: low keeps the modem awake
     },
-    "voice": "modem_tts",  # docs/stale.md, TextToSpeech; a loudspeaker on the pads SPK+ and SPK- (examples/ModemPlayMusic)
+    # docs/stale.md, TextToSpeech; a loudspeaker on the pads SPK+ and SPK- (examples/ModemPlayMusic)
+    "voice": "modem_tts",
 }
 
 # For the host's tools and tests; not flashed.

@@ -1,8 +1,9 @@
 """LilyGO T-Relay S3 (ESP32-S3, six relays behind a 74HC595) Rev 1.1 with LilyGO's SimShield and an A7670.
 
-Data only. "RELAY_ESP32S3" is docs/RELAY_ESP32S3.MD, "SimShield.ino" is examples/T-Relay-ESP32S3/SimShield/SimShield.ino,
-"schematic" is Schematic/T-Relay6-ESP32S3-Rev1.1.pdf, all of Xinyuan-LilyGO/LilyGo-T-Relay. The welder's contactor is
-wired to the normally open contact of relay 1. Rev 1.0 has no output enable: its relays are undefined at power-on.
+Data only. "RELAY_ESP32S3" is docs/RELAY_ESP32S3.MD, "SimShield.ino" is
+examples/T-Relay-ESP32S3/SimShield/SimShield.ino, "schematic" is Schematic/T-Relay6-ESP32S3-Rev1.1.pdf, all of
+Xinyuan-LilyGO/LilyGo-T-Relay. The welder's contactor is wired to the normally open contact of relay 1. Rev
+1.0 has no output enable: its relays are undefined at power-on.
 """
 
 BOARD = {
@@ -12,18 +13,20 @@ BOARD = {
         "data": 7,  # RELAY_ESP32S3, section 4
         "clock": 5,  # RELAY_ESP32S3, section 4
         "latch": 6,  # RELAY_ESP32S3, section 4
-        "enable": 4,  # RELAY_ESP32S3, section 4, nOE; schematic: R48 pulls it up, outputs off until it is driven low
+        # RELAY_ESP32S3, section 4, nOE; schematic: R48 pulls it up, outputs are off until it is driven low
+        "enable": 4,
         "output": 0,  # relay 1 is QA (schematic, U4), SR1 (RELAY_ESP32S3, section 5)
         "outputs": 8,
         "rest": 0,  # the other relays stay off
         "active": 1,  # examples/T-Relay-ESP32S3/HT74HC595: HIGH turns a relay on
         "contact": "normally_open",
     },
-    # An auxiliary contact of the contactor belongs on GPIO 21 (schematic: on the screen header, free without a screen):
-    # {"pin": 21, "powered": 0, "pull": "up"}
+    # An auxiliary contact of the contactor belongs on GPIO 21 (schematic: on the screen header, free
+    # without a screen): {"pin": 21, "powered": 0, "pull": "up"}
     "readback": None,
     "welding": None,
-    "led": {"output": 6, "active": 1},  # the 74HC595's QG drives the green LED (RELAY_ESP32S3, section 5; schematic, D18)
+    # the 74HC595's QG drives the green LED (RELAY_ESP32S3, section 5; schematic, D18)
+    "led": {"output": 6, "active": 1},
     "modem": {
         "family": "simcom",
         "uart": 1,  # SimShield.ino, SerialAT Serial1
@@ -36,7 +39,8 @@ BOARD = {
         "reset": None,  # no reset pin is wired (SimShield.ino)
         "dtr": {"pin": 11, "level": 0},  # SimShield.ino, MODEM_DTR_PIN: low keeps the modem awake
     },
-    "voice": "modem_tts",  # an A7670 (SimShield.ino points to LilyGO-T-A76XX, whose examples/TextToSpeech speaks)
+    # an A7670 (SimShield.ino points to LilyGO-T-A76XX, whose examples/TextToSpeech speaks)
+    "voice": "modem_tts",
 }
 
 # For the host's tools and tests; not flashed.

@@ -1,7 +1,8 @@
 """The host: a terminal whose chip is MicroPython's unix port with the stand-ins of host_tests/port.
 
-Data only. Everything a welder terminal can have is wired: read-back, welding sense, lamp, modem with key and reset. The
-pins are numbers of the stand-ins' log and obey the rules of an ESP32, so that what is tested could be soldered.
+Data only. Everything a welder terminal can have is wired: read-back, welding sense, lamp, modem with key and
+reset. The pins are numbers of the stand-ins' log and obey the rules of an ESP32, so that what is tested could
+be soldered.
 """
 
 BOARD = {
@@ -13,7 +14,8 @@ BOARD = {
         "hold": True,
         "contact": "normally_open",
     },
-    "readback": {"pin": 22, "powered": 1, "pull": "down"},  # the tests set pin_22 to "=21": it follows the relay
+    # the tests set pin_22 to "=21": it follows the relay
+    "readback": {"pin": 22, "powered": 1, "pull": "down"},
     "welding": {"kind": "gpio", "pin": 23, "welding": 1, "pull": "down"},
     "led": {"pin": 19, "active": 1},
     "modem": {

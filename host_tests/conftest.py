@@ -1,4 +1,6 @@
-"""What every test may ask for (binaries, servers, the staged tree), and the last line: what was left out and why."""
+"""What every test may ask for (binaries, servers, the staged tree), and the last line: what was left out and
+why.
+"""
 
 import os
 from collections import Counter
@@ -44,14 +46,17 @@ def mosquitto_path():
 
 @pytest.fixture(scope="session")
 def staged_tree(tmp_path_factory):
-    """The tree that is flashed, for the board `unix`; with SOURCE=1 in the environment the sources. Copy, do not change."""
+    """The tree that is flashed, for the board `unix`; with SOURCE=1 in the environment the sources. Copy, do
+    not change.
+    """
     out = tmp_path_factory.mktemp("staged") / "unix"
     return staging.stage("unix", out, source=bool(os.environ.get("SOURCE"))).out
 
 
 def pytest_configure(config):
     """Name the markers."""
-    config.addinivalue_line("markers", "slow: takes more than a few seconds; `make check` leaves it to `make test`")
+    text = "slow: takes more than a few seconds; `make check` leaves it to `make test`"
+    config.addinivalue_line("markers", text)
 
 
 def pytest_runtest_logreport(report):

@@ -24,7 +24,7 @@ class Led:
 
     def __init__(self, pin, active=1):
         self.reason = None
-        self._pin = pin
+        self.pin = pin
         self._active = active
         self._pattern = PATTERNS["fault"]
         self._step = 0
@@ -40,8 +40,8 @@ class Led:
         """Set the lamp for the next piece of the pattern; return its length in ms."""
         step = self._step
         self._step = (step + 1) % len(self._pattern)
-        if self._pin:
-            self._pin.value(1 - self._active if step % 2 else self._active)
+        if self.pin:
+            self.pin.value(1 - self._active if step % 2 else self._active)
         return self._pattern[step]
 
     async def run(self):

@@ -1,7 +1,8 @@
-"""The chip around the firmware, on CPython: power, resets, watchdog, what outlives them, and the log of its pins.
+"""The chip around the firmware, on CPython: power, resets, watchdog, what outlives them, and the log of its
+pins.
 
-State: the flash directory, the state directory (see `machine.py` for its files) and one MicroPython process, which
-this runner starts again whenever the chip would. Times are host seconds unless a name says otherwise.
+State: the flash directory, the state directory (see `machine.py` for its files) and one MicroPython process,
+which this runner starts again whenever the chip would. Times are host seconds unless a name says otherwise.
 """
 
 import contextlib
@@ -129,7 +130,9 @@ class Chip:
     # Waiting
 
     def wait(self, timeout_s=None):
-        """Wait until the chip is off, dead at a REPL, or given up. Return "off", "repl", "failed" or None (time-out)."""
+        """Wait until the chip is off, dead at a REPL, or given up. Return "off", "repl", "failed" or None
+        (time-out).
+        """
         self.wait_until(lambda: self._end() is not None, timeout_s)
         return self._end()
 
@@ -141,7 +144,8 @@ class Chip:
         return "repl" if self.at_repl else None
 
     def wait_until(self, condition, timeout_s=None):
-        """Wait until condition() is true, looking every 50 ms and at each change here; return its last value."""
+        """Wait until condition() is true, looking every 50 ms and at each change here; return its last value.
+        """
         end = None if timeout_s is None else time.monotonic() + timeout_s
         with self._changed:
             while not (value := condition()):
@@ -151,7 +155,9 @@ class Chip:
             return value
 
     def wait_pin(self, number, level, timeout_s, after=0):
-        """Wait until an edge of that pin to that level is in the log at or after index `after`; return it or None."""
+        """Wait until an edge of that pin to that level is in the log at or after index `after`; return it or
+        None.
+        """
 
         def found():
             edges = self.pin_log()[after:]
@@ -376,8 +382,9 @@ def standins_bytes(micropython, time_factor=1, timeout_s=20):
 def shift595_edges(edges, data, clock, latch, outputs=8):
     """Decode a 74HC595 from its three pins' edges.
 
-    Return [{"t_us", "bit", "level"}] for each change of an output (bit 0 is QA, the last one shifted in). The register
-    keeps its outputs while the chip resets; until the first latch they are unknown (None) and each is reported.
+    Return [{"t_us", "bit", "level"}] for each change of an output (bit 0 is QA, the last one shifted in). The
+    register keeps its outputs while the chip resets; until the first latch they are unknown (None) and each
+    is reported.
     """
     level = {data: 0, clock: 0, latch: 0}
     shifted, latched, found = 0, [None] * outputs, []

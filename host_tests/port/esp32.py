@@ -1,6 +1,7 @@
 """The ESP32's `esp32` module on the host: the key-value flash store and the chip's own temperature.
 
-State: `nvs.json` {namespace: {key: {"i32": n} | {"blob": hex}}} and `temperature` (°C) in the chip's state directory.
+State: `nvs.json` {namespace: {key: {"i32": n} | {"blob": hex}}} and `temperature` (°C) in the chip's state
+directory.
 """
 
 import binascii
@@ -77,7 +78,9 @@ class NVS:
         self._set(key, {"blob": binascii.hexlify(value).decode()})
 
     def get_blob(self, key, buffer):
-        """Read bytes into buffer and return how many; OSError(-4364) when it is too small, -4354 when none are there."""
+        """Read bytes into buffer and return how many; OSError(-4364) when it is too small, -4354 when none
+        are there.
+        """
         value = binascii.unhexlify(self._get(key, "blob"))
         if len(value) > len(buffer):
             _fail(_INVALID_LENGTH, "INVALID_LENGTH")

@@ -1,4 +1,5 @@
-"""What the stand-ins share: the chip's state directory, the words told to the chip runner, files written whole.
+"""What the stand-ins share: the chip's state directory, the words told to the chip runner, files written
+whole.
 
 State: where the directory is, the reset cause and the speed of time, all from the environment of the process.
 In virtual time there is no chip runner; `virtual.py` puts its own functions in place of `tell` and the files.
@@ -53,7 +54,8 @@ def write_json(name, value):
 
 
 def tell(line):
-    """Tell the chip runner one line; without a living runner this process ends, as a chip without power does."""
+    """Tell the chip runner one line; without a living runner this process ends, as a chip without power does.
+    """
     global _fifo
     if not STATE:
         return
@@ -66,7 +68,8 @@ def tell(line):
 
 
 def stop(line):
-    """Tell the chip runner why nothing more will run here, and run nothing more until it kills the process."""
+    """Tell the chip runner why nothing more will run here, and run nothing more until it kills the process.
+    """
     tell(line)
     while True:
         utime.sleep(1)

@@ -1,7 +1,8 @@
 """Fits the frozen asyncio to the stand-ins: its waits in terminal time, Ctrl-C as the chip has it.
 
-The loop's C part stamps tasks with the host's own ticks, so the loop gets ticks that are never behind those: the
-host's, run ahead by the factor. What the firmware reads from `time` are the terminal's ticks; both move alike.
+The loop's C part stamps tasks with the host's own ticks, so the loop gets ticks that are never behind those:
+the host's, run ahead by the factor. What the firmware reads from `time` are the terminal's ticks; both move
+alike.
 """
 
 import sys

@@ -8,10 +8,10 @@ import binascii
 import io
 import os
 import select
-
-import hanma_port
 import termios
 import time
+
+import hanma_port
 import utime
 from umachine import Signal, idle  # noqa: F401
 
@@ -271,7 +271,8 @@ class RTC:
 
 
 class WDT:
-    """The watchdog: told to the chip runner, which kills the process when nobody feeds. It cannot be stopped."""
+    """The watchdog: told to the chip runner, which kills the process when nobody feeds. It cannot be stopped.
+    """
 
     def __init__(self, id=0, timeout=5000):
         if timeout < 1:
@@ -291,8 +292,8 @@ def _speed(baudrate):
 class UART(io.IOBase):
     """A UART on the pty that `uart<N>` links to; silent when there is none.
 
-    asyncio waits for the pty itself (poll), so a byte wakes its task at once. What arrives while nobody reads is
-    limited to rxbuf as in the chip's driver: the rest is dropped without a word.
+    asyncio waits for the pty itself (poll), so a byte wakes its task at once. What arrives while nobody reads
+    is limited to rxbuf as in the chip's driver: the rest is dropped without a word.
     """
 
     INV_TX = 32
@@ -359,7 +360,9 @@ class UART(io.IOBase):
         termios.tcsetattr(fd, _TCSAFLUSH, settings)
 
     def _take(self, buffer):
-        """Read what the pty has into buffer; 0 when nothing is there. A pty whose modem went away is opened anew."""
+        """Read what the pty has into buffer; 0 when nothing is there. A pty whose modem went away is opened
+        anew.
+        """
         if self._silent:
             return 0
         try:

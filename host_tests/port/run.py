@@ -1,7 +1,7 @@
 """What the chip does at boot: boot.py, then main.py, then a REPL at which the terminal sits dead.
 
-Run by `chip.py` with the flash directory as cwd. State: none but what it hands over: the stand-ins are put before
-the frozen modules, the loop gets the terminal's time, and the stack is as short as the chip's.
+Run by `chip.py` with the flash directory as cwd. State: none but what it hands over: the stand-ins are put
+before the frozen modules, the loop gets the terminal's time, and the stack is as short as the chip's.
 """
 
 import gc
@@ -23,11 +23,12 @@ def _prepare():
 
     gc.collect()
     before = gc.mem_alloc()
+    import ssl  # noqa: F401
+
     import esp32  # noqa: F401
     import hanma_port
     import loop
     import machine  # noqa: F401
-    import ssl  # noqa: F401
 
     loop.install(hanma_port.FACTOR)
     gc.collect()

@@ -1,10 +1,10 @@
 """The ESP32's `socket` while no network interface is up: the names are there, nothing can be reached.
 
-The terminal's sockets come from its modem. A firmware that reached for the host's network would pass every test on a
-host and do nothing on a board; here it fails as it would there.
+The terminal's sockets come from its modem. A firmware that reached for the host's network would pass every
+test on a host and do nothing on a board; here it fails as it would there.
 """
 
-from usocket import AF_INET, AF_INET6, SOCK_DGRAM, SOCK_STREAM, SOL_SOCKET, SO_REUSEADDR  # noqa: F401
+from usocket import AF_INET, AF_INET6, SO_REUSEADDR, SOCK_DGRAM, SOCK_STREAM, SOL_SOCKET  # noqa: F401
 
 _EHOSTUNREACH = 113
 _EAI_FAIL = -202

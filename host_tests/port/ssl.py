@@ -1,8 +1,8 @@
 """MicroPython's `ssl` on the host, made from `tls`: nothing verifies while the terminal's clock is not set.
 
-On the chip a clock still in 2000 makes every certificate "not yet valid": ValueError from the handshake. Here mbedTLS
-looks at the host's clock, so the stand-in looks at the terminal's own before it. The chip's mbedTLS reads PEM, not every
-host's build does: authorities are handed on as DER.
+On the chip a clock still in 2000 makes every certificate "not yet valid": ValueError from the handshake. Here
+mbedTLS looks at the host's clock, so the stand-in looks at the terminal's own before it. The chip's mbedTLS
+reads PEM, not every host's build does: authorities are handed on as DER.
 """
 
 import binascii
@@ -15,7 +15,8 @@ _SET_YEAR = 2024
 
 
 def _check_clock(context):
-    """Raise what the chip raises for a certificate that is not yet valid when the clock has never been set."""
+    """Raise what the chip raises for a certificate that is not yet valid when the clock has never been set.
+    """
     if context.verify_mode != tls.CERT_NONE and time.localtime()[0] < _SET_YEAR:
         raise ValueError("The certificate validity starts in the future")
 

@@ -1,8 +1,10 @@
-"""The ESP32's `time` on the host: epoch 2000, whole seconds, ticks that wrap at 2^30. The frozen asyncio imports it too.
+"""The ESP32's `time` on the host: epoch 2000, whole seconds, ticks that wrap at 2^30. The frozen asyncio
+imports it too.
 
-State: the speed of time and where it began. Real or accelerated (HANMA_TIME_FACTOR terminal seconds per host second),
-or virtual: then `_virtual(clock)` gave an object that has `ms` and `advance(ms)`. HANMA_TICKS_START is the tick count
-at boot, to see a wrap soon. The clock of the day is kept in `rtc.json`, so that it runs on through every reset.
+State: the speed of time and where it began. Real or accelerated (HANMA_TIME_FACTOR terminal seconds per host
+second), or virtual: then `_virtual(clock)` gave an object that has `ms` and `advance(ms)`. HANMA_TICKS_START
+is the tick count at boot, to see a wrap soon. The clock of the day is kept in `rtc.json`, so that it runs on
+through every reset.
 """
 
 import hanma_port

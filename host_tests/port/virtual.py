@@ -1,23 +1,23 @@
 """Virtual time: terminal, modem and broker in one MicroPython process, an hour of service in seconds.
 
-    sys.path[:] = ["", PORT, ".frozen", "lib", ROOT]       # PORT: this directory, before the frozen modules
+    sys.path[:] = ["", PORT, ".frozen", "lib", ROOT]  # PORT: this directory, before the frozen modules
     import virtual
     world = virtual.World(start_ticks_ms=(1 << 30) - 60000)
-    world.wire(1, modem_core)                              # UART 1: feed(ms, bytes), take(), advance(ms), next_ms(ms)
-    world.add(broker.next_ms, broker.tick)                 # anything else that waits for times
-    world.run(app(), 3600000)                              # None, or why the chip was reset ("reset hard", "wdt")
+    world.wire(1, modem_core)  # UART 1: feed(ms, bytes), take(), advance(ms), next_ms(ms)
+    world.add(broker.next_ms, broker.tick)  # anything else that waits for times
+    world.run(app(), 3600000)  # None, or why the chip was reset ("reset hard", "wdt")
 
-State: the one clock, `World.ms` since its start; what is under way on the wires; calls to come. Nothing here reads the
-host's time: the same story runs the same every time. asyncio's tasks and queues are Python's own (`virtual_tasks`),
-because the C ones stamp tasks with the host's ticks.
+State: the one clock, `World.ms` since its start; what is under way on the wires; calls to come. Nothing here
+reads the host's time: the same story runs the same every time. asyncio's tasks and queues are Python's own
+(`virtual_tasks`), because the C ones stamp tasks with the host's ticks.
 """
 
 import asyncio
 import io
+import time
 
 import hanma_port
 import machine
-import time
 import virtual_tasks
 
 _PIECE = 64  # bytes that arrive together: what one look at the UART finds at 115200
@@ -243,9 +243,11 @@ class _Queue:
 
 
 class World:
-    """The clock and everything that waits for it. There is one in a process, made before the firmware is imported.
+    """The clock and everything that waits for it. There is one in a process, made before the firmware is
+    imported.
 
-    start_ticks_ms: what ticks_ms() says at the start. on_edge: called with (ms, pin, level) at each edge of an output.
+    start_ticks_ms: what ticks_ms() says at the start. on_edge: called with (ms, pin, level) at each edge of
+    an output.
     """
 
     def __init__(self, start_ticks_ms=0, on_edge=None):
@@ -309,7 +311,9 @@ class World:
             self.step(limit)
 
     def step(self, limit):
-        """Move the clock to the next thing that happens, at most to limit (None: whenever), and let it happen."""
+        """Move the clock to the next thing that happens, at most to limit (None: whenever), and let it
+        happen.
+        """
         target = self._next_ms()
         if target is None and limit is None:
             raise RuntimeError("nothing is left that could ever happen")

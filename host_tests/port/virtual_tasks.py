@@ -1,7 +1,7 @@
 """asyncio's Task and TaskQueue in Python, for virtual time: the C ones stamp tasks with the host's own ticks.
 
-They keep the interface `asyncio.core` works with (coro, data, state, ph_key, push, pop, peek, remove) and compare
-times on the ring of 2^30, so that a wrap sorts right on the 64-bit port too.
+They keep the interface `asyncio.core` works with (coro, data, state, ph_key, push, pop, peek, remove) and
+compare times on the ring of 2^30, so that a wrap sorts right on the 64-bit port too.
 """
 
 _core = None
@@ -65,7 +65,9 @@ class TaskQueue:
 
 
 class Task:
-    """A coroutine on its way. state: True runs, a TaskQueue while others wait for it, None done, False done and seen."""
+    """A coroutine on its way. state: True runs, a TaskQueue while others wait for it, None done, False done
+    and seen.
+    """
 
     def __init__(self, coro, context=None):
         self.coro = coro

@@ -76,15 +76,21 @@ class Oracle(Timeline):
             return
         refusal = self._refusal_of_one(age_s, source, job)
         if refusal:
-            if request_id is not None:
-                self._record()
-            self._answer(request_id, 1, 500, refusal)
+            self._refuse(request_id, refusal)
             return
         self._obeyed_one(request_id)
         if self.state == AUTHORISED:
             self._stays(request_id, job)
         else:
             self._authorise(request_id, job)
+
+    def _refuse(self, request_id, refusal):
+        if self.waiting and request_id in self.waiting["answers"]:  # its own answer is still to come
+            self.effects.append(("answer", request_id, 500, refusal))
+            return
+        if request_id is not None:
+            self._record()
+        self._answer(request_id, 1, 500, refusal)
 
     def _obeyed_one(self, request_id):
         if self.barred:
@@ -173,8 +179,6 @@ class Oracle(Timeline):
     # ---- the session ----
 
     def _session(self, since, cause):
-        if since != self.session_since:
-            self.stable_counted = False
         self.session_since = since
         self.cause = cause
         self._note_outage()
@@ -344,11 +348,13 @@ class Oracle(Timeline):
         if elapsed_s is None:
             self.hit("14 no elapsed")
             return False
+        if elapsed_s >= 0:  # the resumes count whether or not this is another one
+            then = volatile["saved_at"] + elapsed_s
+            self.resumes = [at + self.now - then for at in volatile["resumes"]]
         if not 0 <= elapsed_s <= self.settings["resume_within_s"]:
             self.hit("14 too late")
             return False
-        then = volatile["saved_at"] + elapsed_s
-        if len([at for at in volatile["resumes"] if then - at < _RESUMES_WITHIN_S]) >= _RESUMES:
+        if len([at for at in self.resumes if self.now - at < _RESUMES_WITHIN_S]) >= _RESUMES:
             self.hit("14 too many")
             return False
         return True
@@ -364,12 +370,14 @@ class Oracle(Timeline):
         if volatile["unpowered_at"] is not None:
             self.unpowered_at = volatile["unpowered_at"] + shift
         self.outages = [(at + shift, outage) for at, outage in volatile["outages"]]
+        if self.state != HANDOVER:  # there no outage ran; elsewhere nobody knows whether one did meanwhile
+            self.outages.append((volatile["saved_at"] + shift, True))
         self.outages.append((self.now, self.outage()))
         self._resume_welding(volatile)
         for phrase, at in volatile["announced"]:
             unsensed = elapsed_s if phrase in ("idle_soon", "emergency_end_soon") else 0
             self.announced.add((phrase, at + shift + unsensed))
-        self.resumes = [at + shift for at in volatile["resumes"]] + [self.now]
+        self.resumes.append(self.now)
         self.effects = [("relay", 1 if self.powered else 0)]
         self._record()
         if self.powered:

@@ -43,13 +43,13 @@ class Timeline:
         self.cause = "modem_dead"
         self.cause_changed = False  # within this outage
         self.outages = []  # (second, outage or not): only changes
-        self.stable_counted = False
         self.firmware_failed = False
         self.weldings = []  # (second, value): only changes
         self.ordered = None  # last obeyed command
         self.answers = []  # [id, action, code, text, superseded], oldest first
         self.alarms = set()
-        self.announced = set()  # (phrase, deadline)
+        self.announced = set()  # (phrase, deadline) of the timers that run
+        self.said_before = set()  # phrases of runs that are over
         self.resumes = []  # seconds of the resumes
         self.effects = []
 
@@ -62,6 +62,7 @@ class Timeline:
         other.answers = [list(entry) for entry in self.answers]
         other.alarms = set(self.alarms)
         other.announced = set(self.announced)
+        other.said_before = set(self.said_before)
         if self.waiting:
             other.waiting = dict(self.waiting, answers=list(self.waiting["answers"]))
         other.effects = []
@@ -153,8 +154,8 @@ class Timeline:
         return [timer for timer in found if timer[1] is not None]
 
     def stable_at(self):
-        """The second at which the session that is up becomes stable, or None when it has, or is down."""
-        if self.session_since is None or self.stable_counted:
+        """The second from which on the session is stable, or None while it is down."""
+        if self.session_since is None:
             return None
         return self.session_since + self.settings["link_stable_s"]
 
@@ -172,7 +173,7 @@ class Timeline:
                 times.append(deadline - _NOTICE_S)
         if self.waiting:
             times.append(self.waiting["due"])
-        if self.ended_by_max and self.stable_at() is not None:
+        if self.ended_by_max and self.session_since is not None:
             times.append(self.stable_at())
         later = [time for time in times if time > now_s]
         return min(later) if later else None
@@ -190,14 +191,13 @@ class Timeline:
 
     def _next_stop(self, now_s):
         soon = self.next_s(self.now)
-        stable = self.stable_at()
-        stops = [time for time in (soon, stable, now_s) if time is not None and time > self.now]
-        return min(stops)
+        return now_s if soon is None else min(soon, now_s)
 
     def _settle(self):
         """Do all that is due at this very second."""
-        while self._power_waiting() or self._count_stable() or self._one_change():
-            pass
+        self._drop_announced()
+        while self._power_waiting() or self._one_change() or self._count_stable():
+            self._drop_announced()
         self._announce()
 
     def _one_change(self):
@@ -218,16 +218,21 @@ class Timeline:
         return False
 
     def _count_stable(self):
-        """A session up for link_stable_s forgets the emergencies that ended by their maximum."""
+        """No emergency ended by its maximum is remembered while a session is up for link_stable_s."""
         at = self.stable_at()
-        if at is None or self.now < at:
+        if at is None or self.now < at or not self.ended_by_max:
             return False
-        self.stable_counted = True
-        if self.ended_by_max:
-            self.hit("7 stable resets")
-            self.ended_by_max = 0
-            self._record()
+        self.hit("7 stable resets")
+        self.ended_by_max = 0
+        self._record()
         return True
+
+    def _drop_announced(self):
+        """Once per run of a timer: a run is over when the timer stops or its end moves."""
+        running = {(phrase, deadline) for phrase, deadline, _ in self.timers()}
+        over = self.announced - running
+        self.said_before |= {phrase for phrase, _ in over}
+        self.announced -= over
 
     def _announce(self):
         for phrase, deadline, _ in self.timers():
@@ -236,7 +241,7 @@ class Timeline:
             self.hit("12 " + phrase)
             if self.now > deadline - _NOTICE_S:
                 self.hit("12 at once")
-            if any(phrase == before for before, _ in self.announced):
+            if phrase in self.said_before:
                 self.hit("12 rearmed")
             self.announced.add((phrase, deadline))
             self.effects.append(("announce", phrase))
@@ -314,8 +319,6 @@ class Timeline:
         over = self.emergency_began is not None and self.emergency_began + self.settings["emergency_max_s"]
         if self.state == HANDOVER and state != EMERGENCY and self.now > over:
             self.hit("9 max in handover")
-        if self.state == HANDOVER:  # its sum stops and goes on later: announced anew
-            self.announced = {one for one in self.announced if one[0] != "handover_end_soon"}
         self.state = state
         self.entered = self.now
         if state in (LOCKED, AUTHORISED):
@@ -410,7 +413,10 @@ class Timeline:
         if request_id is None:
             self.hit("1 no id")
             return
-        self.answers = [entry for entry in self.answers if entry[:2] != [request_id, action]]
+        for entry in self.answers:
+            if entry[:2] == [request_id, action]:
+                entry[2:] = [code, text, False]
+                return
         self.answers.append([request_id, action, code, text, False])
         del self.answers[:-_REMEMBERED]
 

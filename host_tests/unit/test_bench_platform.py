@@ -26,6 +26,7 @@ class FakeTerminal:
             broker.host, broker.port, identifier="D1", keepalive=30, tls_context=tls_context,
             will=aiomqtt.Will(UP, _json({"actionCode": "Z0", "content": {"reason": "lost"}}), qos=1))
         self.commands = []
+        self.heard = asyncio.Event()
         self.replies = {"1": (200, "on"), "0": (200, "off")}
         self.seq = 0
 
@@ -44,6 +45,7 @@ class FakeTerminal:
         async for message in self.client.messages:
             body = json.loads(message.payload)
             self.commands.append(body)
+            self.heard.set()
             reply = self.replies[body["actionCode"]]
             if reply:
                 topic = message.topic.value.replace("/command/", "/response/")
@@ -221,10 +223,12 @@ def test_a_stop_under_way_is_not_sent_twice_when_the_terminal_logs_in_meanwhile(
     async def play(bench):
         job_id = await bench.work()
         bench.terminal.replies["0"] = None
+        bench.terminal.heard.clear()
         finishing = asyncio.create_task(bench.platform.finish(job_id))
-        await bench.until(lambda: len(bench.terminal.commands) == 2)
+        await asyncio.wait_for(bench.terminal.heard.wait(), 10)
         await bench.terminal.login()
         await bench.until(lambda: bench.view() and bench.view().counts["login"] == 1)
+        bench.terminal.replies["0"] = (200, "off")
         await bench.platform.out_of_service("D1", False)  # what would have come first, has come
         assert [command["actionCode"] for command in bench.terminal.commands] == ["1", "0", "0"]
         assert "out_of_service" in bench.terminal.commands[2]["content"]

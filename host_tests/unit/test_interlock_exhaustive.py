@@ -75,6 +75,7 @@ COMMANDS = {
     "0 barred": command(0, barred=True),
     "0 out of service": command(0, out_of_service=True),
     "0 in service": command(0, out_of_service=False),
+    "0 barred, in service": command(0, barred=True, out_of_service=False),
 }
 REPEATS = {
     "1 x": command(1, "x", job="A"),

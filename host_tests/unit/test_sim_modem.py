@@ -21,7 +21,8 @@ ANSWERS = {
     "AT+CIMI": b"\r\n460001234567890\r\n\r\nOK\r\n",
     "AT+CICCID": b"\r\n+ICCID: 89860012345678901234\r\n\r\nOK\r\n",
     "AT+COPS?": b'\r\n+COPS: 0,0,"CHINA MOBILE",7\r\n\r\nOK\r\n',
-    "AT+CPSI?": b"\r\n+CPSI: LTE,Online,460-00,0x230A,175498947,318,EUTRAN-BAND3,1650,5,0,28,56,255,19\r\n\r\nOK\r\n",
+    "AT+CPSI?": b"\r\n+CPSI: LTE,Online,460-00,0x230A,175498947,318,EUTRAN-BAND3,1650,5,0,28,56,255,19\r\n"
+    b"\r\nOK\r\n",
     "AT+CGATT?": b"\r\n+CGATT: 1\r\n\r\nOK\r\n",
     "AT+CGACT?": b"\r\n+CGACT: 1,1\r\n\r\nOK\r\n",
     "AT+CGPADDR": b"\r\n+CGPADDR: 1,10.71.155.118\r\n\r\nOK\r\n",

@@ -1,4 +1,4 @@
-"""The simulated modem's SIM, registration, clock, GNSS, cell position and speech, and the track that is played."""
+"""The simulated modem's SIM, registration, clock, positions and speech, and the track that is played."""
 
 import pathlib
 import re

@@ -1,6 +1,7 @@
-"""The command `hanma`: what a person at a host does with terminals. Each sub-command lives with its own part."""
+"""The command `hanma`: what a person at a host does with terminals. Sub-commands live with their parts."""
 
 import pathlib
+from typing import Annotated, Optional
 
 import typer
 from rich.console import Console
@@ -16,8 +17,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="""hanma (焊码): host tools for welder terminals.
 
-A terminal is an ESP32 with an LTE modem and a relay in a welder's supply. Its files are written in [b]firmware/[/b];
-[b]hanma stage[/b] turns them into the one tree that is flashed, for the board you have.
+A terminal is an ESP32 with an LTE modem and a relay in a welder's supply. Its files are written in
+[b]firmware/[/b]; [b]hanma stage[/b] turns them into the one tree that is flashed, for the board you have.
 
 Try: [b]hanma boards[/b], then [b]hanma stage --board unix --out build/stage/unix[/b]
 """,
@@ -40,14 +41,19 @@ def _fail(error):
 
 @app.command("stage")
 def stage_command(
-    board: str = typer.Option(..., "--board", "-b", help="The board's name, as `hanma boards` lists it."),
-    out: pathlib.Path = typer.Option(None, "--out", "-o", help="Directory to make  [default: build/stage/BOARD]"),
-    source: bool = typer.Option(False, "--source", help="Leave .py files: slower to load, tracebacks you can read."),
+    board: Annotated[str, typer.Option("--board", "-b", help="The board's name, as `hanma boards` lists it.")],
+    out: Annotated[
+        Optional[pathlib.Path],
+        typer.Option("--out", "-o", help="Directory to make; without it build/stage/BOARD."),
+    ] = None,
+    source: Annotated[
+        bool, typer.Option("--source", help="Leave .py files: slower to load, tracebacks you can read.")
+    ] = False,
 ):
-    """Make the tree that is flashed: compiled firmware, one board, one modem dialect, the libraries the image lacks.
+    """Make the tree that is flashed: compiled firmware, one board, one modem dialect, missing libraries.
 
-    The tree replaces an earlier one at once; a directory that holds anything else is left alone. Copy it to a board with
-    mpremote: mpremote cp -r DIR/. : (then add the board's own config.json and ca.pem).
+    The tree replaces an earlier one at once; a directory that holds anything else is left alone. Copy it to a
+    board with mpremote: mpremote cp -r DIR/. : (then add the board's own config.json and ca.pem).
     """
     try:
         staged = staging.stage(board, out or toolchain.BUILD / "stage" / board, source)
@@ -60,7 +66,8 @@ def stage_command(
 def _table(staged):
     """Return the table of the tree's files and sizes."""
     table = Table(title=f"{staged.board}: what is flashed", show_footer=True, title_justify="left")
-    table.add_column("file", footer=f"{len(staged.files)} files, {staged.flash_bytes // 1024} KiB in flash blocks")
+    blocks = f"{len(staged.files)} files, {staged.flash_bytes // 1024} KiB in flash blocks"
+    table.add_column("file", footer=blocks)
     table.add_column("source B", justify="right", footer=str(sum(file.source_bytes for file in staged.files)))
     table.add_column("staged B", justify="right", footer=str(staged.bytes))
     for file in staged.files:
@@ -77,10 +84,8 @@ def boards_command():
         relay, modem = data["relay"], data["modem"]
         contact = relay["contact"].replace("_", " ")
         voice = "speaks" if data["voice"] else "no voice"
-        table.add_row(
-            name,
-            f"{about['chip']}, {modem['family']} modem, {voice}; relay: {relay['driver']}, {contact}\n{about['note']}",
-        )
+        parts = f"{about['chip']}, {modem['family']} modem, {voice}; relay: {relay['driver']}, {contact}"
+        table.add_row(name, f"{parts}\n{about['note']}")
     _console.print(table)
 
 

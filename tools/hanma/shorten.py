@@ -10,6 +10,7 @@ import re
 import tokenize
 
 _PRIVATE = re.compile(r"\b_[A-Za-z][A-Za-z0-9_]*\b")
+_FOREIGN = ("_io_queue",)  # asyncio.core's
 _CLASS = re.compile(r"^class (\w+)(?:\((.*?)\))?:", re.MULTILINE)
 _DIGITS = "abcdefghijklmnopqrstuvwxyz0123456789"
 _FSTRING = re.compile(r"^[rRbB]?[fF][rRbB]?['\"]")
@@ -17,7 +18,7 @@ _FSTRING = re.compile(r"^[rRbB]?[fF][rRbB]?['\"]")
 
 def names_in(text):
     """Return the set of private names in a source file's text."""
-    return {name for _, name in _places(text)}
+    return {name for _, name in _places(text)} - set(_FOREIGN)
 
 
 def short_names(files):
@@ -40,7 +41,7 @@ def shortened(text, short):
     lines = text.splitlines(keepends=True)
     for (row, column), name in sorted(_places(text), reverse=True):
         line = lines[row - 1]
-        lines[row - 1] = line[:column] + short[name] + line[column + len(name) :]
+        lines[row - 1] = line[:column] + short.get(name, name) + line[column + len(name) :]
     return "".join(lines)
 
 

@@ -1,4 +1,5 @@
-"""Makes the one tree that is flashed: compiled firmware, one board, one modem dialect, the libraries its image lacks.
+"""Makes the one tree that is flashed: compiled firmware, one board, one modem dialect, the libraries its
+image lacks.
 
 State: none. The same sources give the same bytes; the tree appears whole under its name or not at all.
 """
@@ -9,7 +10,7 @@ import pathlib
 import shutil
 from dataclasses import dataclass
 
-from hanma import toolchain
+from hanma import shorten, toolchain
 
 FIRMWARE = toolchain.ROOT / "firmware"
 BOARDS = toolchain.ROOT / "boards"
@@ -68,7 +69,9 @@ def load_board(name):
 
 
 def about_board(name):
-    """Return what only the host needs to know of a board: note, chip, psram, image_libraries, wired_by_vendor."""
+    """Return what only the host needs to know of a board: note, chip, psram, image_libraries,
+    wired_by_vendor.
+    """
     return _literal(name, "ABOUT")
 
 
@@ -84,15 +87,17 @@ def _literal(board, variable):
 
 
 def stage(board, out, source=False):
-    """Make the tree for a board at out, in the place of an earlier one; source: leave the files as they are written.
+    """Make the tree for a board at out, in the place of an earlier one; source: leave the files as they are
+    written.
 
     Raises StageError when a part is missing, does not compile, or out holds something that was not staged.
     """
     out = pathlib.Path(out).absolute()
     parts = _parts(board)
     _check_out(out)
+    short = {} if source else _short_names()
     with toolchain.making(out) as fresh:
-        files = tuple(_place(fresh, path, origin, source) for path, origin in parts)
+        files = tuple(_place(fresh, path, origin, source, short) for path, origin in parts)
         digest = _digest(fresh)
     return Staged(out, board, files, digest)
 
@@ -134,14 +139,21 @@ def _check_out(out):
         raise StageError(f"{out} holds {named}, which staging did not put there: name another directory")
 
 
-def _place(tree, path, origin, source):
-    """Copy or compile one file into the tree."""
+def _short_names():
+    """Return the short name of each private name of the firmware; whatever the board, the same."""
+    return shorten.short_names({str(path): path.read_text(encoding="utf-8") for path in FIRMWARE.rglob("*.py")})
+
+
+def _place(tree, path, origin, source, short):
+    """Copy or compile one file into the tree; what is compiled has short private names."""
     compiled = not source and path not in _AS_SOURCE
     target = tree / (path.removesuffix(".py") + ".mpy" if compiled else path)
     target.parent.mkdir(parents=True, exist_ok=True)
     written = target.with_suffix(".py")
     if path == _BOARD:
         written.write_text(f"BOARD = {load_board(origin.stem)!r}\n", encoding="utf-8")
+    elif compiled and FIRMWARE in origin.parents:
+        written.write_text(shorten.shortened(origin.read_text(encoding="utf-8"), short), encoding="utf-8")
     else:
         shutil.copyfile(origin, written)
     if compiled:
@@ -151,7 +163,9 @@ def _place(tree, path, origin, source):
 
 
 def _compile(written, target, name):
-    """Compile a file; name is what tracebacks show. -O3 leaves line numbers out: they would take 7 % of the heap."""
+    """Compile a file; name is what tracebacks show. -O3 leaves line numbers out: they would take 7 % of the
+    heap.
+    """
     try:
         toolchain.run([toolchain.mpy_cross(), "-O3", "-s", name, "-o", target, written])
     except toolchain.Missing as error:

@@ -1,7 +1,8 @@
-"""Finds or fetches the tools and servers the host side needs: MicroPython, mpy-cross, umqtt.simple, a 32-bit port, a broker.
+"""Finds or fetches the tools and servers the host side needs: MicroPython, mpy-cross, umqtt.simple, a 32-bit
+port, a broker.
 
-State: what was fetched stays under `build/`, named with its version and moved there whole. A `Missing` says in its text
-what to install.
+State: what was fetched stays under `build/`, named with its version and moved there whole. A `Missing` says
+in its text what to install.
 """
 
 import contextlib
@@ -33,7 +34,8 @@ class Missing(Exception):
 
 
 def run(command, **options):
-    """Run a command quietly; return its output. Raises Missing with the end of what it printed when it fails."""
+    """Run a command quietly; return its output. Raises Missing with the end of what it printed when it fails.
+    """
     try:
         done = subprocess.run(
             command,
@@ -53,7 +55,9 @@ def run(command, **options):
 
 @contextlib.contextmanager
 def making(target):
-    """Give an empty directory beside target; on success it becomes target at once, after a failure it is gone."""
+    """Give an empty directory beside target; on success it becomes target at once, after a failure it is
+    gone.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = pathlib.Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
@@ -105,7 +109,9 @@ def mpy_cross():
 
 
 def umqtt_simple():
-    """Return the directory that holds umqtt/simple.py 1.3.4, fetched once and checked against its pinned hash."""
+    """Return the directory that holds umqtt/simple.py 1.3.4, fetched once and checked against its pinned
+    hash.
+    """
     target = BUILD / "umqtt.simple-1.3.4"
     if not (target / "umqtt" / "simple.py").exists():
         with making(target) as fresh:
@@ -150,8 +156,8 @@ def _pip_sources():
 def micropython32():
     """Return a 32-bit MicroPython, whose objects have the ESP32's sizes; $MICROPYTHON32 overrides.
 
-    Debian's i386 package and libraries, unpacked under build/ and run through their own loader; nothing is installed.
-    Raises Missing where no Debian mirror is configured or the machine does not run i386 programs.
+    Debian's i386 package and libraries, unpacked under build/ and run through their own loader; nothing is
+    installed. Raises Missing where no Debian mirror is configured or the machine does not run i386 programs.
     """
     chosen = os.environ.get("MICROPYTHON32")
     if chosen:
@@ -236,7 +242,9 @@ def _starter(directory):
 
 
 def mosquitto():
-    """Return the mosquitto broker's path, installing it where this is root on Debian. Raises Missing elsewhere."""
+    """Return the mosquitto broker's path, installing it where this is root on Debian. Raises Missing
+    elsewhere.
+    """
     found = _find_mosquitto()
     if found:
         return found

@@ -1,4 +1,4 @@
-"""The small broker's core under MicroPython: run(case) plays steps and returns what every client gets. Pure."""
+"""The small broker's core: run(case) plays steps and returns what every client gets. Pure."""
 
 import sys
 
@@ -7,6 +7,7 @@ if _ROOT not in sys.path:
     sys.path.append(_ROOT)
 
 from host_tests.sim.broker_core import Broker  # noqa: E402
+from host_tests.sim.text import unhex  # noqa: E402
 
 
 def _hex(data):
@@ -17,9 +18,7 @@ def _step(broker, connections, now_ms, verb, values):
     if verb == "open":
         connections.append(broker.connect(now_ms))
     elif verb == "feed":
-        connections[values[0]].feed(
-            now_ms, bytes(int(values[1][i : i + 2], 16) for i in range(0, len(values[1]), 2))
-        )
+        connections[values[0]].feed(now_ms, unhex(values[1]))
     elif verb == "lost":
         connections[values[0]].lost(now_ms)
     elif verb == "publish":
@@ -30,11 +29,13 @@ def _step(broker, connections, now_ms, verb, values):
 
 
 def run(case):
-    """Run {"steps": [[now_ms, verb, …], …]}; return per step and client [bytes in hex, closed], and the events."""
+    """Run {"steps": [[now_ms, verb, …], …]}; return per step and client [hex, closed], and the events."""
     events, connections, result = [], [], []
-    broker = Broker(
-        on_event=lambda now_ms, kind, client, detail: events.append([now_ms, kind, client and _hex(client)])
-    )
+
+    def heard(now_ms, kind, client, detail):
+        events.append([now_ms, kind, client and _hex(client)])
+
+    broker = Broker(on_event=heard)
     for now_ms, verb, *values in case["steps"]:
         _step(broker, connections, now_ms, verb, values)
         result.append([[_hex(connection.take()), connection.closed] for connection in connections])

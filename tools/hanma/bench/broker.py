@@ -158,7 +158,7 @@ class EmbeddedBroker:
         return {"listeners": {"default": listener}, "plugins": {f"{__name__}.Watch": {}}}
 
     def _observe(self, event, client, data=None, **fields):
-        record = {"t_ms": time.time_ns() // 1_000_000, "event": event, "client": client, **fields}
+        record = {"t_ms": time.time_ns() // 1000 / 1000, "event": event, "client": client, **fields}
         if data is not None:
             try:
                 record["payload"] = data.decode()

@@ -1,0 +1,79 @@
+"""Replays a loudspeaker's life: what was announced, what was said, and when; sleeping takes no time."""
+
+import asyncio
+
+from terminal import voice
+
+
+class _Failure(Exception):
+    def __init__(self, code):
+        super().__init__(code)
+        self.code = code
+
+
+class _Clock:
+    ms = 0
+
+    def now_s(self):
+        return self.ms // 1000
+
+
+class _QuickAsyncio:
+    """Stands for asyncio in the room: a sleep only moves the clock on."""
+
+    Event = asyncio.Event
+
+    def __init__(self, clock):
+        self._clock = clock
+
+    async def sleep_ms(self, ms):
+        self._clock.ms += ms
+        await asyncio.sleep(0)
+
+
+def run(case):
+    """case: {"numbers": [n, ...]}, {"phone": text} or {"steps": [["announce", name, minutes] | ["pass", seconds] |
+    ["speak"]], "outcomes": ["ok" or a failure's code, ...] (the last one for ever), "phone": text}.
+    """
+    if "numbers" in case:
+        return [[voice.number(value), voice.minutes(value)] for value in case["numbers"]]
+    return asyncio.run(_live(case))
+
+
+async def _live(case):
+    clock = _Clock()
+    said = []
+    log = []
+    outcomes = list(case["outcomes"])
+
+    async def say(text):
+        await asyncio.sleep(0)
+        outcome = outcomes.pop(0) if len(outcomes) > 1 else outcomes[0]
+        if outcome != "ok":
+            raise _Failure(outcome)
+        said.append([clock.now_s(), text])
+
+    voice.asyncio = _QuickAsyncio(clock)
+    try:
+        room = voice.Voice(say, _Failure, clock, case.get("phone", ""), log.append)
+        return await _play(case["steps"], room, clock, said, log)
+    finally:
+        voice.asyncio = asyncio
+
+
+async def _play(steps, room, clock, said, log):
+    task = None
+    waiting = []
+    for step in steps:
+        if step[0] == "announce":
+            room.announce(step[1], step[2])
+        elif step[0] == "pass":
+            clock.ms += step[1] * 1000
+        else:
+            waiting.append(room.waiting())
+            task = task or asyncio.create_task(room.run())
+            for _ in range(300):
+                await asyncio.sleep(0)
+    if task:
+        task.cancel()
+    return {"said": said, "log": log, "waiting": waiting, "counters": room.counters, "available": room.available}
