@@ -317,7 +317,8 @@ class Chip:
     def _died(self):
         """The process ended by itself, which a chip does only by a panic."""
         if self.boots > _CRASHES_MOST:
-            self.failure = f"MicroPython ended {self.boots} times, the last with status {self._process.returncode}"
+            status = self._process.returncode
+            self.failure = f"MicroPython ended {self.boots} times, the last with status {status}"
             self._kill()
         else:
             self._restart(HARD)

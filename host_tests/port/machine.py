@@ -271,8 +271,7 @@ class RTC:
 
 
 class WDT:
-    """The watchdog: told to the chip runner, which kills the process when nobody feeds. It cannot be stopped.
-    """
+    """The watchdog: the chip runner kills the process when nobody feeds it. It cannot be stopped."""
 
     def __init__(self, id=0, timeout=5000):
         if timeout < 1:
@@ -360,9 +359,7 @@ class UART(io.IOBase):
         termios.tcsetattr(fd, _TCSAFLUSH, settings)
 
     def _take(self, buffer):
-        """Read what the pty has into buffer; 0 when nothing is there. A pty whose modem went away is opened
-        anew.
-        """
+        """Read what the pty has into buffer; 0 when nothing is there. A pty that hung up is opened anew."""
         if self._silent:
             return 0
         try:

@@ -11,6 +11,8 @@ import sys
 _HERE = __file__.rpartition("/")[0]
 _STACK_WORDS = 4096  # ports/esp32: a task of 16 KiB, words of 4 bytes
 _HOST_STACK_WORDS = 10000  # ports/unix: 40,000 bytes, scaled by the word
+# Each import under way keeps a path of PATH_MAX bytes on the unix port's stack, of 128 on the chip's; boot nests five.
+_IMPORT_BYTES = 5 * 4096
 
 
 def _prepare():
@@ -72,7 +74,7 @@ def _with_short_stack():
     import micropython
 
     word = 4 if sys.maxsize < 1 << 32 else 8
-    if micropython.stack_use() < (_HOST_STACK_WORDS - _STACK_WORDS) * word:
+    if micropython.stack_use() < (_HOST_STACK_WORDS - _STACK_WORDS) * word - _IMPORT_BYTES:
         _with_short_stack()
     else:
         _boot()

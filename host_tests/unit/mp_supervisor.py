@@ -15,7 +15,8 @@ import time as host_time
 class VirtualTime:
     """Stands for the module time; the event loop's waiting moves it on.
 
-    The task queue in C stamps what is ready with the host's ticks: ours run ahead of them, so that ready is ready.
+    The task queue in C stamps what is ready with the host's ticks: ours run ahead of them, so that ready is
+    ready.
     """
 
     ahead = host_time.ticks_ms() + 60000
@@ -44,8 +45,8 @@ timer = VirtualTime()
 sys.modules["time"] = timer
 
 import asyncio  # noqa: E402  (it must find the virtual time)
-
 import asyncio.core  # noqa: E402
+
 from terminal.clock import Clock  # noqa: E402
 from terminal.supervisor import Supervisor  # noqa: E402
 

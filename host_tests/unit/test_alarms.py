@@ -4,7 +4,6 @@ import pytest
 from drivers import alarms as driver
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from terminal.alarms import KINDS
 
 NAMES = [row[0] for row in KINDS]
@@ -38,7 +37,12 @@ def test_every_kind_has_a_severity_and_both_texts_the_most_severe_first():
 def test_an_alarm_is_reported_when_it_begins_and_when_it_ends_with_both_times():
     result = play(("begin", "tamper", "case open"), ("end", "tamper", None))
     first, last = result["reports"]
-    assert (first["kind"], first["start"], first["detail"], first["severity"]) == ("tamper", 0, "case open", 1)
+    assert (first["kind"], first["start"], first["detail"], first["severity"]) == (
+        "tamper",
+        0,
+        "case open",
+        1,
+    )
     assert "end" not in first
     assert (last["start"], last["end"]) == (0, 1000)
     assert result["active"] == [["tamper"], []]
@@ -59,7 +63,10 @@ def test_an_alarm_may_come_again_with_its_new_beginning():
 
 
 def test_the_alarms_in_force_are_named_the_most_severe_first():
-    assert play(("begin", "clock", None), ("begin", "contact_stuck", None))["active"][-1] == ["contact_stuck", "clock"]
+    assert play(("begin", "clock", None), ("begin", "contact_stuck", None))["active"][-1] == [
+        "contact_stuck",
+        "clock",
+    ]
 
 
 def test_a_kind_nobody_knows_is_a_mistake():

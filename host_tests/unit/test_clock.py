@@ -6,7 +6,6 @@ import pytest
 from drivers import clock as driver
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from terminal.clock import PLATFORM, Clock, civil, unix_ms
 
 NOW_MS = 1_790_000_000_000
@@ -67,7 +66,9 @@ def test_a_small_correction_is_applied_without_touching_the_chip_clock_below_two
 
 def test_one_wild_reading_changes_nothing():
     far = NOW_MS + 3_600_000
-    seen = life((0, NOW_MS, "network"), (0, far, "network"), (0, NOW_MS, "network"), (0, far, "network"))["seen"]
+    seen = life((0, NOW_MS, "network"), (0, far, "network"), (0, NOW_MS, "network"), (0, far, "network"))[
+        "seen"
+    ]
     assert [row[4] for row in seen] == [True, False, True, False]
     assert seen[-1][2] == NOW_MS
 
@@ -149,5 +150,9 @@ def test_micropython_counts_and_believes_alike(micropython, start, steps):
 
 
 def test_micropython_knows_the_calendar(micropython):
-    case = {"civil": [unix_ms(year, month, 28, 23, 59, 59, 999) for year in range(2000, 2100, 7) for month in (2, 12)]}
+    case = {
+        "civil": [
+            unix_ms(year, month, 28, 23, 59, 59, 999) for year in range(2000, 2100, 7) for month in (2, 12)
+        ]
+    }
     assert micropython.call("clock", case) == driver.run(case)

@@ -1,5 +1,6 @@
 """The settings: every mistake named, defaults in its place, a broken file kept aside, a save that is whole or nothing."""
 
+import importlib.util
 import json
 import os
 import shutil
@@ -8,9 +9,10 @@ import pytest
 from drivers import config as driver
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from terminal import config
 from terminal.interlock import SETTINGS
+
+from host_tests.unit import replay
 
 GOOD = {"host": "platform.example"}
 
@@ -36,12 +38,16 @@ def test_no_field_is_named_twice():
     assert len(names) == len(set(names))
 
 
-@pytest.mark.parametrize(("name", "low", "high"), [(row[0], *row[3:]) for row in config.FIELDS if row[1] == "int"])
+@pytest.mark.parametrize(
+    ("name", "low", "high"), [(row[0], *row[3:]) for row in config.FIELDS if row[1] == "int"]
+)
 def test_a_number_is_taken_at_its_limits_and_refused_beyond(name, low, high):
     assert problems_of(**{name: low}) == problems_of(**{name: high}) == []
     for value in (low - 1, high + 1):
         values, problems = config.check({**GOOD, name: value})
-        assert problems == [f"{name} is not a whole number from {low} to {high}; {config.defaults()[name]} is used"]
+        assert problems == [
+            f"{name} is not a whole number from {low} to {high}; {config.defaults()[name]} is used"
+        ]
         assert values[name] == config.defaults()[name]
 
 
@@ -74,7 +80,9 @@ def test_a_report_topic_takes_no_wildcard_and_no_unknown_name(value):
     assert len(problems_of(topic_up=value)) == 1
 
 
-@pytest.mark.parametrize("value", ["a/command", "a/{request_id}/b", "{request_id}/{request_id}", "+/{request_id}", 5])
+@pytest.mark.parametrize(
+    "value", ["a/command", "a/{request_id}/b", "{request_id}/{request_id}", "+/{request_id}", 5]
+)
 def test_a_command_topic_ends_with_the_request_id(value):
     assert len(problems_of(topic_command=value)) == 1
     assert problems_of(topic_command="a/{device_id}/cmd/request_id={request_id}") == []
@@ -87,7 +95,9 @@ def test_only_known_causes_count_as_an_outage_and_refused_is_none_of_them():
 
 
 def test_every_problem_is_named_and_the_good_settings_stay():
-    values, problems = config.check({"host": "h", "port": 0, "profile": "x", "heartbeat_s": 30, "colour": "red"})
+    values, problems = config.check(
+        {"host": "h", "port": 0, "profile": "x", "heartbeat_s": 30, "colour": "red"}
+    )
     assert [problem.split(" ")[0] for problem in problems] == ["profile", "port", '"colour"']
     assert (values["port"], values["profile"], values["heartbeat_s"]) == (8883, "plain", 30)
     assert "colour" not in values
@@ -184,6 +194,24 @@ def test_a_flash_that_keeps_something_else_is_noticed_before_the_old_file_goes(t
     assert json.loads(path.read_text()) == {"host": "old"}
 
 
+def documentation():
+    """Load docs/configuration.py, which is no module of a package."""
+    spec = importlib.util.spec_from_file_location("configuration", replay.ROOT / "docs" / "configuration.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_setting_is_explained_and_nothing_else_is():
+    assert list(documentation().MEANINGS) == [field[0] for field in config.FIELDS]
+
+
+@pytest.mark.parametrize("name", ["configuration.md", "configuration.zh-CN.md"])
+def test_the_page_is_what_the_table_says_today(name):
+    module = documentation()
+    assert (replay.ROOT / "docs" / name).read_text(encoding="utf-8") == module.page(module.PAGES[name])
+
+
 NAMES = st.sampled_from([field[0] for field in config.FIELDS])
 VALUE = st.one_of(
     st.integers(-5, 90000),
@@ -209,7 +237,11 @@ def test_whatever_is_given_the_values_used_are_good_and_micropython_agrees(micro
 
 
 def test_micropython_saves_and_loads_alike(tmp_path, micropython):
-    case = {"dir": str(tmp_path / "flash"), "file": b'{"host": "old"}'.hex(), "save": '{"host": "h", "port": 1883}'}
+    case = {
+        "dir": str(tmp_path / "flash"),
+        "file": b'{"host": "old"}'.hex(),
+        "save": '{"host": "h", "port": 1883}',
+    }
     results = []
     for run in (driver.run, lambda case: micropython.call("config", case)):
         os.mkdir(case["dir"])

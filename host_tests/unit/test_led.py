@@ -2,7 +2,6 @@
 
 import pytest
 from drivers import led as driver
-
 from terminal import reasons
 from terminal.led import PATTERNS
 
@@ -22,7 +21,7 @@ def test_no_two_patterns_are_alike():
 
 
 def test_flashes_are_told_apart_by_number_or_by_a_clearly_different_length():
-    # short flashes are counted; who has the same number differs by more than twice in the length of the light or the dark
+    # flashes are counted; where the number is the same, light or dark is at least twice as long
     shapes = [(len(pattern), pattern) for pattern in PATTERNS.values()]
     for count, pattern in shapes:
         for other_count, other in shapes:
@@ -71,5 +70,7 @@ def test_a_board_without_a_lamp_does_without():
 
 def test_micropython_blinks_alike(micropython):
     for reason in PATTERNS:
-        case = {"led": PIN, "steps": [reason] + [None] * 9}
-        assert micropython.call("led", case) == driver.run(case)
+        case = {"led": PIN, "steps": [reason], "sleeps": 9}
+        result = driver.run(case)
+        assert micropython.call("led", case) == result
+        assert result["lengths"] == (list(PATTERNS[reason]) * 9)[:9]

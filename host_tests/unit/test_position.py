@@ -9,9 +9,9 @@ import pytest
 from drivers import position as driver
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from terminal import position
 
 from host_tests.unit import replay
-from terminal import position
 
 CHONGQING = (295637010, 1065512340)
 FIX_MS = 1_790_000_000_123
@@ -88,7 +88,9 @@ def test_a_terminal_that_knows_no_place_says_so_with_the_reasons_after_its_recei
 
 
 def test_a_receiver_that_does_not_exist_is_a_reason_too():
-    assert look((200, "unsupported", [0, 0, 500]))["reports"][0]["reason"] == "gnss unsupported, cell no_place"
+    assert (
+        look((200, "unsupported", [0, 0, 500]))["reports"][0]["reason"] == "gnss unsupported, cell no_place"
+    )
 
 
 def test_after_a_report_without_a_place_the_cell_is_tried_again_in_ten_minutes():
@@ -135,7 +137,9 @@ def haversine_m(here, there):
     """Return the distance on the sphere whose degree is as long as the firmware's."""
     radius = 0.011132 * 1e7 * 180 / math.pi
     lat1, lng1, lat2, lng2 = (math.radians(value / 1e7) for value in (*here, *there))
-    part = math.sin((lat2 - lat1) / 2) ** 2 + math.cos(lat1) * math.cos(lat2) * math.sin((lng2 - lng1) / 2) ** 2
+    part = (
+        math.sin((lat2 - lat1) / 2) ** 2 + math.cos(lat1) * math.cos(lat2) * math.sin((lng2 - lng1) / 2) ** 2
+    )
     return 2 * radius * math.asin(math.sqrt(part))
 
 
@@ -185,7 +189,11 @@ def in_single(operation):
     """Return the operation with its operands (whole numbers too, where one is a float) and its result in 24 bits."""
 
     def rounded(*operands):
-        if any(isinstance(operand, float) for operand in operands) or operation in (math.sin, math.cos, math.sqrt):
+        if any(isinstance(operand, float) for operand in operands) or operation in (
+            math.sin,
+            math.cos,
+            math.sqrt,
+        ):
             operands = [single(float(operand)) for operand in operands]
         return single(operation(*operands))
 
@@ -238,9 +246,17 @@ OPERATORS = {"_add": operator.add, "_sub": operator.sub, "_mult": operator.mul, 
 # mainland China: corners of its box, its extremes, towns, and a grid between them
 CORNERS = [(lat, lng) for lat in (181500000, 535600000) for lng in (734900000, 1350900000)]
 EXTREMES = [(535600000, 1233000000), (181500000, 1095000000), (394500000, 734900000), (484000000, 1350900000)]
-TOWNS = [CHONGQING, (399042000, 1164074000), (350000000, 1050000000), (438256000, 876168000), (200440000, 1101990000)]
+TOWNS = [
+    CHONGQING,
+    (399042000, 1164074000),
+    (350000000, 1050000000),
+    (438256000, 876168000),
+    (200440000, 1101990000),
+]
 GRID = [
-    (lat, lng) for lat in range(181500000, 535600000, 7919331) for lng in range(734900000, 1350900000, 7907117)
+    (lat, lng)
+    for lat in range(181500000, 535600000, 7919331)
+    for lng in range(734900000, 1350900000, 7907117)
 ]
 
 
@@ -291,7 +307,9 @@ STEP = st.tuples(
     st.one_of(
         st.none(),
         st.just("timeout"),
-        st.builds(fix, st.integers(295000000, 296000000), st.integers(1065000000, 1066000000), st.integers(0, 6000)),
+        st.builds(
+            fix, st.integers(295000000, 296000000), st.integers(1065000000, 1066000000), st.integers(0, 6000)
+        ),
     ),
     st.one_of(st.just("no_data_call"), st.just([300000000, 1070000000, 550])),
 )

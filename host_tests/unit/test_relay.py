@@ -17,7 +17,12 @@ def gpio(active=1, contact="normally_open", **more):
 
 def play(board, *steps, powered=0, inputs=None):
     """Replay on CPython; return the driver's result."""
-    case = {"board": board, "powered": powered, "steps": [list(step) for step in steps], "inputs": inputs or {}}
+    case = {
+        "board": board,
+        "powered": powered,
+        "steps": [list(step) for step in steps],
+        "inputs": inputs or {},
+    }
     return driver.run(case)
 
 
@@ -92,7 +97,14 @@ def test_a_bouncing_contact_keeps_its_last_settled_state():
 
 ADC = dict(
     gpio(),
-    welding={"kind": "adc", "pin": 34, "threshold": 9000, "hysteresis": 2000, "lowest": 500, "highest": 64000},
+    welding={
+        "kind": "adc",
+        "pin": 34,
+        "threshold": 9000,
+        "hysteresis": 2000,
+        "lowest": 500,
+        "highest": 64000,
+    },
 )
 
 
@@ -141,7 +153,12 @@ STEP = st.one_of(
 @given(st.integers(0, 1), st.integers(0, 7), st.lists(STEP, max_size=25))
 def test_micropython_switches_and_senses_alike(micropython, powered, output, steps):
     board = {**ADC, "readback": READBACK["readback"], "relay": dict(SHIFT, output=output)}
-    case = {"board": board, "powered": powered, "inputs": {"13": 1, "34": 0}, "steps": [list(s) for s in steps]}
+    case = {
+        "board": board,
+        "powered": powered,
+        "inputs": {"13": 1, "34": 0},
+        "steps": [list(s) for s in steps],
+    }
     result = driver.run(case)
     assert micropython.call("relay", case) == result
     relay_levels = [state >> output & 1 for state in result["outputs"] if state is not None]

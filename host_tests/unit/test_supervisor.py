@@ -9,15 +9,20 @@ import pytest
 from drivers import supervisor as driver
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from terminal.supervisor import Supervisor
 
 from host_tests.unit import replay
-from terminal.supervisor import Supervisor
 
 HEALTHY = {"name": "guard", "vital": True, "period_s": 5, "lives": [[["beat"], ["sleep", 1000], ["repeat"]]]}
 
 
 def task(*lives, name="link", vital=True, period_s=10):
-    return {"name": name, "vital": vital, "period_s": period_s, "lives": [list(map(list, life)) for life in lives]}
+    return {
+        "name": name,
+        "vital": vital,
+        "period_s": period_s,
+        "lives": [list(map(list, life)) for life in lives],
+    }
 
 
 def live(*tasks, run_s=120):
@@ -26,7 +31,11 @@ def live(*tasks, run_s=120):
     code = f"import sys; sys.path.insert(0, {str(replay.FIRMWARE)!r}); "
     code += f"exec(open({str(replay.UNIT / 'mp_supervisor.py')!r}).read())"
     done = subprocess.run(
-        [replay.micropython_path(), "-c", code], input=json.dumps(case), capture_output=True, text=True, timeout=60
+        [replay.micropython_path(), "-c", code],
+        input=json.dumps(case),
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout)
@@ -130,7 +139,9 @@ def test_an_optional_task_that_cannot_be_cancelled_is_left_alone_and_not_doubled
 
 
 def test_a_task_that_holds_the_loop_is_measured_and_the_others_are_not_blamed():
-    result = live(HEALTHY, task([["beat"], ["sleep", 5000], ["hold", 9000], ["beat"], ["sleep", 900_000]], period_s=300))
+    result = live(
+        HEALTHY, task([["beat"], ["sleep", 5000], ["hold", 9000], ["beat"], ["sleep", 900_000]], period_s=300)
+    )
     assert 8900 <= result["counters"]["loop_gap_ms"] <= 9000
     assert result["counters"]["hangs"] == 0
 
@@ -164,7 +175,9 @@ STEP = st.tuples(st.integers(0, 90), st.sampled_from(["start", "beat", "die", "h
 
 @settings(max_examples=150, deadline=None)
 @given(st.integers(1, 120), st.lists(STEP, max_size=20))
-def test_micropython_keeps_the_same_book_and_only_three_close_deaths_are_too_many(micropython, period_s, steps):
+def test_micropython_keeps_the_same_book_and_only_three_close_deaths_are_too_many(
+    micropython, period_s, steps
+):
     case = {"period_s": period_s, "steps": [list(step) for step in steps]}
     result = driver.run(case)
     assert micropython.call("supervisor", case) == result

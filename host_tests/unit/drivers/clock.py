@@ -25,4 +25,9 @@ def run(case):
         ticks[0] += step[0]
         answer = clock.set_ms(step[1], step[2]) if len(step) > 1 else None
         seen.append([clock.now_s(), clock.boot_ms(), clock.wall_ms(), clock.unix_s(), answer, clock.disputed])
-    return {"seen": seen, "rtc": [list(time) for time in rtc], "refused": clock.refused, "source": clock.source}
+    return {
+        "seen": seen,
+        "rtc": [list(time) for time in rtc],
+        "refused": clock.refused,
+        "source": clock.source,
+    }

@@ -1,4 +1,6 @@
-"""Replays a lamp: what it shows at each step."""
+"""Replays a lamp: what it shows at each step, and its task until it has slept so many times."""
+
+import asyncio
 
 from terminal import led
 
@@ -26,8 +28,25 @@ class _Driver:
         return self.pin
 
 
+class _Enough(Exception):
+    """The task has slept often enough."""
+
+
+class _Sleeps:
+    """Stands for asyncio in the room."""
+
+    def __init__(self, lengths, count):
+        self._lengths = lengths
+        self._count = count
+
+    async def sleep_ms(self, ms):
+        self._lengths.append(ms)
+        if len(self._lengths) >= self._count:
+            raise _Enough()
+
+
 def run(case):
-    """case: {"led": the board's, "steps": [reason or None, ...]}: None steps on; returns lengths and levels."""
+    """case: {"led": the board's, "steps": [reason or None, ...], "sleeps": n}: None steps on; returns lengths and levels."""
     driver = _Driver()
     lamp = led.make({"led": case["led"]}, _Hardware, driver)
     lengths = []
@@ -36,4 +55,16 @@ def run(case):
             lengths.append(lamp.step())
         else:
             lamp.show(reason)
-    return {"lengths": lengths, "shown": lamp.pin.shown if lamp.pin else None, "driver": driver.pin is not None}
+    if "sleeps" in case:
+        led.asyncio = _Sleeps(lengths, case["sleeps"])
+        try:
+            asyncio.run(lamp.run())
+        except _Enough:
+            pass
+        finally:
+            led.asyncio = asyncio
+    return {
+        "lengths": lengths,
+        "shown": lamp.pin.shown if lamp.pin else None,
+        "driver": driver.pin is not None,
+    }

@@ -25,6 +25,7 @@ class Stream:
         self._ready = bytearray()
         self._written = asyncio.Event()
         self._expected = 0
+        self._forgetful = "measure" in case
 
     async def readinto(self, buffer):
         while not self._ready:
@@ -56,7 +57,8 @@ class Stream:
 
     async def write(self, buffer):
         await asyncio.sleep_ms(self._write_ms)
-        self.writes.append(bytes(buffer))
+        if not self._forgetful:
+            self.writes.append(bytes(buffer))
         self._written.set()
 
     async def close(self):

@@ -76,4 +76,10 @@ async def _play(steps, room, clock, said, log):
                 await asyncio.sleep(0)
     if task:
         task.cancel()
-    return {"said": said, "log": log, "waiting": waiting, "counters": room.counters, "available": room.available}
+    return {
+        "said": said,
+        "log": log,
+        "waiting": waiting,
+        "counters": room.counters,
+        "available": room.available,
+    }
