@@ -1,6 +1,6 @@
-"""Writes docs/configuration.md and docs/configuration.zh-CN.md from the firmware's table of fields: python docs/configuration.py
+"""Writes configuration.md and configuration.zh-CN.md beside it, from the firmware's table of fields.
 
-The table gives names, values and defaults; this file adds what each setting means, in both languages.
+Run it after every change of that table: python docs/configuration.py. The table gives names, values and defaults; this file adds what each setting means, in both languages.
 """
 
 import json
@@ -15,7 +15,7 @@ from terminal.config import FIELDS  # noqa: E402  (it lies in firmware/)
 # name: (meaning in English, meaning in Chinese)
 MEANINGS = {
     "profile": (
-        "How the platform carries messages: `plain` topics on any broker, or Huawei Cloud IoTDA.",
+        "How the platform carries messages: `plain` topics on any broker, or `iotda`, Huawei Cloud IoTDA.",
         "平台接入方式：`plain` 为普通 MQTT 主题，`iotda` 为华为云 IoTDA。",
     ),
     "host": (
@@ -42,7 +42,7 @@ MEANINGS = {
         "位置（EF）上报的最长间隔，秒。",
     ),
     "position_move_m": (
-        "and whenever the terminal has moved further than this, in metres.",
+        "Report it also when the terminal has moved further than this, in metres.",
         "移动超过此距离（米）即上报位置。",
     ),
     "coordinates": (
@@ -74,7 +74,7 @@ MEANINGS = {
         "IoTDA 命令应答形式：直接应答，或包在 `paras` 内。",
     ),
     "apn": (
-        "Access point name; empty: chosen by the SIM's operator.",
+        "Access point name; empty: chosen by the operator the SIM belongs to.",
         "接入点名称（APN）；空则按运营商自动选择。",
     ),
     "apn_user": ("User name of the access point.", "APN 用户名。"),
@@ -94,8 +94,8 @@ MEANINGS = {
         "芯片温度达到此值（°C）报警，回落 10 °C 后解除。",
     ),
     "outage_causes": (
-        "Causes of being offline that count as an outage, after which the welder may be powered without an order. "
-        "A refusal by the platform never counts. Empty: never.",
+        "Causes of being offline that count as an outage, after which the welder may be powered "
+        "without an order. A refusal by the platform never counts. Empty: never.",
         "计入断网的离线原因；计入后可能应急通电。平台拒绝接入从不计入；空表示从不应急通电。",
     ),
     "fail_open_after_s": (
@@ -138,10 +138,10 @@ WORDS = {
     "en": {
         "title": "# Configuration",
         "lead": (
-            "The terminal reads `config.json`, one flat JSON object of at most 8 KiB, at power-on. A field that is left out "
-            "has its default; a bad one too, and it is reported. A file that is no JSON object is kept aside as "
-            "`config.bad`, the defaults hold, and the alarm `config_broken` begins. Device id and secret are not here: "
-            "they lie in NVS."
+            "The terminal reads `config.json`, one flat JSON object of at most 8 KiB, at power-on. A field "
+            "that is left out has its default; a bad one too, and it is reported. A file that is no JSON "
+            "object is kept aside as `config.bad`, the defaults hold, and the alarm `config_broken` begins. "
+            "Device id and secret are not here: they lie in NVS."
         ),
         "made": "<!-- Made by docs/configuration.py from the table in firmware/terminal/config.py. -->",
         "head": "| setting | values | default | meaning |",
@@ -157,7 +157,8 @@ WORDS = {
     "zh": {
         "title": "# 配置",
         "lead": (
-            "终端上电时读取 `config.json`：一个扁平的 JSON 对象，不超过 8 KiB。未写的字段取缺省值；有误的字段也取缺省值并上报。"
+            "终端上电时读取 `config.json`：一个扁平的 JSON 对象，不超过 8 KiB。"
+            "未写的字段取缺省值；有误的字段也取缺省值并上报。"
             "文件不是 JSON 对象时，改名为 `config.bad` 保留，全部采用缺省值，并产生 `config_broken` 报警。"
             "设备标识和密钥不在此文件，存于 NVS。"
         ),

@@ -61,7 +61,7 @@ class App:
             self.modem.say, ModemError, parts.clock, parts.config.service_phone, self.log
         )
         self.led = led.Led(self._lamp(), (parts.board["led"] or {}).get("active", 1))
-        self.link = Link(self.modem, self.profile, parts.config, parts.clock, parts.guard, self.desk)
+        self.link = Link(self.modem, self.profile, parts.config, parts.clock, parts.guard, self.desk, self.log)
         self.herald = Herald(
             parts, self.modem, self.link, self.desk, self.alarms, self.voice, self.led, _thermometer()
         )

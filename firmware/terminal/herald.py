@@ -114,7 +114,7 @@ class Herald:
         if iccid and config.iccid:
             self._alarms.note("sim_changed", iccid != config.iccid, iccid)
         if self._link.cause is None or self._link.cause == "untrusted":
-            self._alarms.note("untrusted", self._link.cause is not None)
+            self._alarms.note("untrusted", self._link.cause is not None, self._link.untrusted)
         self._alarms.note("clock", self._parts.clock.disputed)
         self._alarms.temperature(self._celsius(), config.overtemperature_c)
 

@@ -30,12 +30,14 @@ _DEAF_TIMES = const(3)  # attempts without any peer before the modem is asked to
 class Link:
     """Keeps the session with the platform up.
 
-    modem: `modem.modem.Modem`. profile: see `terminal.profiles`. clock: `terminal.clock`. guard: gets the facts.
+    modem: `modem.modem.Modem`. profile: see `terminal.profiles`. clock: `terminal.clock`. guard: gets the facts. log: takes one
+    line of text.
     desk: `terminal.desk.Desk`, which logs in, takes the messages and sends the reports.
     """
 
-    def __init__(self, modem, profile, config, clock, guard, desk):
+    def __init__(self, modem, profile, config, clock, guard, desk, log):
         self.cause = "modem_dead"  # None while the session is up
+        self.untrusted = None  # code of tls.Untrusted, of the last handshake that failed so
         self.session = None
         self.counters = {"connects": 0, "drops": 0, "refusals": 0, "failures": 0}
         self.beat = None
@@ -45,6 +47,7 @@ class Link:
         self._clock = clock
         self._guard = guard
         self._desk = desk
+        self._log = log
         self._wait_ms = _FIRST_WAIT_MS
         self._refusals = 0
         self._stolen = 0
@@ -58,6 +61,8 @@ class Link:
             await self._pause()
 
     def _down(self, cause):
+        if cause != self.cause:
+            self._log("link down: " + cause)
         self.cause = cause
         if cause == "refused" and self._refusals >= _REFUSALS:
             self._guard.session_refused()
@@ -72,8 +77,8 @@ class Link:
             stream = await self._open()
         except ModemError as error:
             return self._modem_cause() or self._no_route(error)
-        except tls.Untrusted:
-            return "untrusted"
+        except tls.Untrusted as error:
+            return self._distrust(error)
         except _NoClock:
             return "clock_unknown"
         except OSError as error:
@@ -83,6 +88,11 @@ class Link:
         finally:
             self.session = None
             await _close(stream)
+
+    def _distrust(self, error):
+        self.untrusted = error.code
+        self._log("certificate: " + error.code)
+        return "untrusted"
 
     def _modem_cause(self):
         if self._modem.sim_pulled:
@@ -153,8 +163,8 @@ class Link:
             await self._desk.serve(session, reader)
         except Refused as refusal:
             return self._was_refused(refusal)
-        except tls.Untrusted:
-            return "untrusted"
+        except tls.Untrusted as error:
+            return self._distrust(error)
         except (MqttError, ModemError, OSError):
             pass
         finally:
@@ -180,6 +190,7 @@ class Link:
     def _came_up(self, session):
         self.session = session
         self.cause = None
+        self._log("link up")
         self._refusals = 0
         self._wait_ms = _FIRST_WAIT_MS
         self._guard.session_up()

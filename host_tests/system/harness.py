@@ -256,19 +256,19 @@ class World:
         if self._power:
             self.chip.power_on()
 
-    def start_broker(self):
-        """Start the broker (again, after its close())."""
+    def start_broker(self, more=()):
+        """Start the broker (again, after its close()); more: arguments of our own one."""
         if self._broker_kind == "mosquitto":
             broker = mosquitto(self.directory, self.port, self.tls_files)
         else:
-            broker = self._other_broker()
+            broker = self._other_broker(more)
         self._stack.callback(broker.close)
         return broker
 
-    def _other_broker(self):
-        command = [sys.executable, "-m", _BROKERS[self._broker_kind], "--port", str(self.port)]
+    def _other_broker(self, more):
+        command = [sys.executable, "-m", _BROKERS[self._broker_kind], "--port", str(self.port), "--quiet", *more]
         if self.tls_files:
-            command += ["--certificate", str(self.tls_files.certificate), "--key", str(self.tls_files.key)]
+            command += ["--cert", str(self.tls_files.certificate), "--key", str(self.tls_files.key)]
         child = Process(command, self.directory / "broker.log")
         child.hello()
         return child
@@ -283,6 +283,8 @@ class World:
         self.tty = hello["tty"]
         self.sim = Control(hello["control"])
         self._stack.callback(self.sim.close)
+        self._said = []
+        threading.Thread(target=self._listen, args=(self.sim.watch("tts", timeout_s=3600),), daemon=True).start()
 
     def _make_chip(self, authority):
         self.flash = self.directory / "flash"
@@ -316,7 +318,25 @@ class World:
         """Write config.json on the terminal's flash."""
         (self.flash / "config.json").write_text(json.dumps(settings))
 
+    def _listen(self, events):
+        with contextlib.suppress(OSError, ValueError):
+            for event in events:
+                self._said.append(event["text"])
+
     # ---- what a test asks
+
+    def said(self):
+        """Return what the terminal has spoken, oldest first."""
+        return list(self._said)
+
+    def until_said(self, text, timeout_s=_WAIT_S):
+        """Wait until the terminal has said something with this text in it."""
+        wait_for(lambda: any(text in said for said in self._said), lambda: f"{text} in {self._said}", timeout_s)
+
+    def terminal_passes(self, seconds):
+        """Let so many of the terminal's seconds pass, as its watchdog counts them."""
+        feeds = self.chip.feeds + seconds
+        wait_for(lambda: self.chip.feeds >= feeds, "the watchdog is fed", 10 + 3 * seconds / self.factor)
 
     def relay(self):
         """Return the relay's level: 1, 0 or None while nobody drives it."""
@@ -377,4 +397,4 @@ class World:
         return f"{seen}\n{self.chip.console_text()[-3000:]}"
 
 
-_BROKERS = {"own": "host_tests.sim.broker", "amqtt": "host_tests.system.amqtt_broker"}
+_BROKERS = {"own": "host_tests.sim.broker", "amqtt": "host_tests.system.amqtt_broker"}  # options as the first one's

@@ -1,4 +1,4 @@
-"""The settings: every mistake named, defaults in its place, a broken file kept aside, a save that is whole or nothing."""
+"""The settings: every mistake named, a broken file kept aside, a save that is whole or nothing."""
 
 import importlib.util
 import json

@@ -186,7 +186,7 @@ def single(value):
 
 
 def in_single(operation):
-    """Return the operation with its operands (whole numbers too, where one is a float) and its result in 24 bits."""
+    """Return the operation with its operands and its result in 24 bits; whole numbers keep to themselves."""
 
     def rounded(*operands):
         if any(isinstance(operand, float) for operand in operands) or operation in (

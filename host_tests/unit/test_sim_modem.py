@@ -236,6 +236,7 @@ def test_output_that_nobody_takes_is_bounded(world):
     assert world.core.counters["uart_lost"] > 0
 
 
+# no restart among them: what stands in the UART's queue then is lost, so there the chunking does count
 STEPS = st.lists(
     st.sampled_from(
         [
@@ -260,7 +261,6 @@ STEPS = st.lists(
             "AT+CIPCLOSE=0",
             'AT+CDNSGIP="x.y"',
             'AT+CTTS=1,"6B228FCE"',
-            "AT+CRESET",
         ]
     ),
     max_size=12,

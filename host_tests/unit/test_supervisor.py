@@ -42,7 +42,7 @@ def live(*tasks, run_s=120):
 
 
 def of(result, what):
-    """Return [(seconds, subject)] of the happenings of one kind; the log's "task link died: ..." is "died" of "link"."""
+    """Return [(seconds, subject)] of one kind of happening; the log's "task link died: ..." is one too."""
     found = []
     for ms, kind, subject in result["happened"]:
         if kind == "log":

@@ -1,4 +1,4 @@
-"""The voice: Chinese phrases, the urgent first, nothing said twice or too late, silence where the modem has no voice."""
+"""The voice: the urgent first, nothing said twice or too late, silence where the modem has no voice."""
 
 import pathlib
 

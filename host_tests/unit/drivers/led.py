@@ -46,7 +46,7 @@ class _Sleeps:
 
 
 def run(case):
-    """case: {"led": the board's, "steps": [reason or None, ...], "sleeps": n}: None steps on; returns lengths and levels."""
+    """case: {"led": the board's, "steps": [reason or None (a step on), ...], "sleeps": n of the task}."""
     driver = _Driver()
     lamp = led.make({"led": case["led"]}, _Hardware, driver)
     lengths = []

@@ -2,7 +2,7 @@
 
 case: {"umqtt": folder with umqtt/, "steps": the broker, "before": calls before run() is started, "calls": calls
 beside it, one after the other, "beside": calls all at once, "chunk": most bytes a read gives, "answer_ms"}.
-Steps: ["send", hex], ["expect"] one write of ours more, ["count"] note how many there are once we are quiet,
+Steps: ["send", hex] or ["send", hex, times], ["expect"] one write of ours more, ["count"] note how many there are once we are quiet,
 ["silence"], ["end"], ["fail"]. A call is a method of Session and its arguments, or one of _EXTRAS.
 """
 
@@ -43,6 +43,9 @@ class Stream:
     async def _take(self, step):
         if step[0] == "send":
             self._ready.extend(unhexlify(step[1]))
+            if len(step) > 2 and step[2] > 1:
+                step[2] -= 1
+                self._steps.insert(0, step)
         elif step[0] == "count":
             for _ in range(50):
                 await asyncio.sleep_ms(0)

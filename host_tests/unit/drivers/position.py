@@ -1,4 +1,4 @@
-"""Replays places: what is one, how far two are apart, the offset of GCJ-02, and a terminal that looks around."""
+"""Replays places: what is one, how far two are apart, GCJ-02, and a terminal that looks around."""
 
 import asyncio
 
@@ -46,7 +46,7 @@ def _answer(value):
 
 def run(case):
     """case: {"beyond": [[here, there, metres], ...]}, {"gcj02": [[lat, lng], ...]}, {"fixes": [fix, ...]} or
-    {"look": [[now_s, fix, cell], ...], "config": {...}, "known": bool}; a text in place of a fix or a cell is a failure.
+    {"look": [[now_s, fix, cell], ...], "config": {...}, "known": bool}; a text for a fix or a cell is a failure.
     """
     if "beyond" in case:
         return [position.is_beyond(*row) for row in case["beyond"]]

@@ -32,8 +32,8 @@ class _QuickAsyncio:
 
 
 def run(case):
-    """case: {"numbers": [n, ...]}, {"phone": text} or {"steps": [["announce", name, minutes] | ["pass", seconds] |
-    ["speak"]], "outcomes": ["ok" or a failure's code, ...] (the last one for ever), "phone": text}.
+    """case: {"numbers": [n, ...]} or {"steps": [["announce", name, minutes] | ["pass", seconds] | ["speak"]],
+    "outcomes": ["ok" or a failure's code, ...] (the last one for ever), "phone": text}.
     """
     if "numbers" in case:
         return [[voice.number(value), voice.minutes(value)] for value in case["numbers"]]
