@@ -1,6 +1,8 @@
 """Writes configuration.md and configuration.zh-CN.md beside it, from the firmware's table of fields.
 
-Run it after every change of that table: python docs/configuration.py. The table gives names, values and defaults; this file adds what each setting means, in both languages.
+Run it after every change of that table: python docs/configuration.py
+
+The table gives names, values and defaults; this file adds what each setting means, in both languages.
 """
 
 import json

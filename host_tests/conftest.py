@@ -1,5 +1,4 @@
-"""What every test may ask for (binaries, servers, the staged tree), and the last line: what was left out and
-why.
+"""What every test may ask for (binaries, servers, the staged tree), and the last lines: what was left out.
 """
 
 import os
@@ -46,9 +45,7 @@ def mosquitto_path():
 
 @pytest.fixture(scope="session")
 def staged_tree(tmp_path_factory):
-    """The tree that is flashed, for the board `unix`; with SOURCE=1 in the environment the sources. Copy, do
-    not change.
-    """
+    """The tree that is flashed, for the board `unix` (SOURCE=1: the sources). To be copied, not changed."""
     out = tmp_path_factory.mktemp("staged") / "unix"
     return staging.stage("unix", out, source=bool(os.environ.get("SOURCE"))).out
 

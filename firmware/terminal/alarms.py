@@ -8,23 +8,9 @@ since boot).
 from micropython import const
 
 from terminal import protocol
+from terminal.borrow import borrow
 
 _COOLER_C = const(10)  # an overtemperature ends this far below where it began
-
-# (kind, severity: 1 danger to life, 2 somebody has to act today, 3 to be looked into, Chinese, English), the
-# most severe first
-KINDS = (
-    ("welding_while_unpowered", 1, "未通电时检测到焊接，疑似旁路", "welding while unpowered: a bypass"),
-    ("contact_stuck", 1, "已断电但触点仍接通", "contact stuck: ordered off, still powered"),
-    ("tamper", 1, "疑似拆卸或破坏终端", "tampering with the terminal"),
-    ("emergency", 1, "断网应急通电", "powered in an emergency, without the platform"),
-    ("contact_failed", 2, "已通电但触点未接通", "contact failed: ordered on, still unpowered"),
-    ("overtemperature", 2, "终端温度过高", "terminal too hot"),
-    ("sim_changed", 2, "电话卡已更换", "another SIM than the provisioned one"),
-    ("untrusted", 2, "平台证书不可信", "the platform's certificate does not verify"),
-    ("config_broken", 3, "配置文件损坏", "configuration broken"),
-    ("clock", 3, "时钟不一致", "the sources of time disagree"),
-)
 
 
 class Alarms:
@@ -37,12 +23,12 @@ class Alarms:
         self._moment = moment
         self._report = report
         self._log = log
-        self._since = {}  # kind: the moment it began
+        self._since = {}  # kind: (place in the table, the moment it began)
 
     def begin(self, kind, detail=None):
         """The alarm is on; reported unless it was. detail: text or None. KeyError for an unknown kind."""
         if kind not in self._since:
-            self._since[kind] = self._moment()
+            self._since[kind] = (_row(kind)[0], self._moment())
             self._tell(kind, "begins", None, detail)
 
     def end(self, kind, detail=None):
@@ -69,13 +55,11 @@ class Alarms:
 
     def active(self):
         """Return the kinds that are on, the most severe first."""
-        return [
-            row[0] for severity in (1, 2, 3) for row in KINDS if row[1] == severity and row[0] in self._since
-        ]
+        return sorted(self._since, key=lambda kind: self._since[kind][0])
 
     def _tell(self, kind, verb, end, detail):
-        _, severity, chinese, english = _row(kind)
-        content = protocol.alarm(kind, self._since[kind], end, detail)
+        _, (_, severity, chinese, english) = _row(kind)
+        content = protocol.alarm(kind, self._since[kind][1], end, detail)
         content["severity"] = severity
         content["text"] = chinese
         self._log(f"alarm {kind} {verb}: {english}" + (f" ({detail})" if detail else ""))
@@ -83,7 +67,8 @@ class Alarms:
 
 
 def _row(kind):
-    for row in KINDS:
+    """Return (place in the table, row): the most severe kinds come first."""
+    for place, row in enumerate(borrow("alarm_kinds").KINDS):
         if row[0] == kind:
-            return row
+            return place, row
     raise KeyError(kind)

@@ -12,6 +12,7 @@ from micropython import const
 
 from terminal.interlock import MAY_BE_OFF, SETTINGS
 from terminal.outage import OUTAGE_CAUSES
+from terminal.settings import Config
 
 _FILE_BYTES = const(8192)  # bounds what a parser of untrusted nesting may be given on a 16 KiB stack
 _ENOENT = const(2)
@@ -58,29 +59,6 @@ class ConfigError(Exception):
     def __init__(self, problems):
         super().__init__("; ".join(problems))
         self.problems = problems
-
-
-class Config:
-    """The settings as attributes (`config.host`) and items (`config["host"]`).
-
-    broken: True when the file was missing or unreadable and all of this is defaults.
-    """
-
-    def __init__(self, values, broken=False):
-        self._values = values
-        self.broken = broken
-
-    def __getattr__(self, name):
-        if name in self._values:
-            return self._values[name]
-        raise AttributeError(name)
-
-    def __getitem__(self, name):
-        return self._values[name]
-
-    def group(self, names):
-        """Return a dict of the named settings, as the interlock and the modem take them."""
-        return {name: self._values[name] for name in names}
 
 
 def defaults():

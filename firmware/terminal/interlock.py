@@ -264,21 +264,24 @@ class Interlock:
             self._answer_waiting(records.ON)
 
     def _take_off(self, request_id, mark, source, barred, out_of_service):
-        if self.answered.is_overtaken(mark):
-            self._answer(request_id, self.answered.answer(mark, 0))
+        # a clearing that bans as well is a stop; one heard before must not undo an out_of_service given since
+        is_clearing = out_of_service is False and not barred
+        given = self.answered.answer(mark, 0)
+        if self.answered.is_overtaken(mark) or (is_clearing and given is not None):
+            self._answer(request_id, given)
             return
         self.answered.store(mark, 0, records.OFF)
-        if out_of_service is False:
-            self.is_out_of_service = False
+        if out_of_service is not None:
+            self.is_out_of_service = bool(out_of_service)
+        if is_clearing:
             self._record()
         else:
-            self._stop(source, bool(barred), bool(out_of_service))
+            self._stop(source, bool(barred))
         self._answer(request_id, records.OFF)
 
-    def _stop(self, source, barred, out_of_service):
+    def _stop(self, source, barred):
         self.obeyed_at = self.now
         self.barred = self.barred or barred
-        self.is_out_of_service = self.is_out_of_service or out_of_service
         cause = "barred" if barred else "order"
         self._unpower("service" if source == "service" else cause, True)
 

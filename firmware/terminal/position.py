@@ -1,16 +1,15 @@
 """Where the terminal is: satellites, else the cell, else the reason why not; and when that is worth a report.
 
 Owns the last reported place. Coordinates are integers in 1e-7 degree, distances whole metres, times seconds
-since boot. Only the offset of China's own coordinate system is reckoned in floats: it is a few hundred
-metres, and 24 bits are plenty for it.
+since boot.
 """
 
 import asyncio
-from math import cos, pi, sin, sqrt
 
 from micropython import const
 
 from terminal import protocol
+from terminal.borrow import borrow
 
 _ROUND_MS = const(15000)  # how often the receiver is asked
 _GRACE_S = const(150)  # a cold start needs 95 s to a fix: before that "none" is not worth saying
@@ -155,55 +154,6 @@ class Position:
         if source == "gnss" and self._fix_ms is not None:
             moment = (self._fix_ms,) + moment[1:]
         system = "wgs84"
-        if self._is_gcj02 and is_in_china(lat_e7, lng_e7):
-            system = "gcj02"
-            lat_e7, lng_e7 = to_gcj02(lat_e7, lng_e7)
+        if self._is_gcj02:
+            system, lat_e7, lng_e7 = borrow("gcj02").convert(lat_e7, lng_e7)
         return protocol.stamped(protocol.position(source, lat_e7, lng_e7, system, accuracy_m), moment)
-
-
-# ---- China's coordinate system
-
-
-def is_in_china(lat_e7, lng_e7):
-    """Return whether the place lies in the box where GCJ-02 applies, by custom somewhat wider than China."""
-    return 8293000 <= lat_e7 <= 558271000 and 720040000 <= lng_e7 <= 1378347000
-
-
-def to_gcj02(lat_e7, lng_e7):
-    """Return a WGS-84 place as GCJ-02, both in 1e-7 degree; outside the box it is returned as it is."""
-    if not is_in_china(lat_e7, lng_e7):
-        return lat_e7, lng_e7
-    north_e7, east_e7 = gcj02_offset(lat_e7, lng_e7)
-    return lat_e7 + north_e7, lng_e7 + east_e7
-
-
-def gcj02_offset(lat_e7, lng_e7):
-    """Return the offset (north, east) in 1e-7 degree by the published formula, Krassovsky's ellipsoid.
-
-    The subtraction is done in integers, so that single precision begins with a small number.
-    """
-    x = (lng_e7 - 1050000000) * 1e-7
-    y = (lat_e7 - 350000000) * 1e-7
-    latitude = lat_e7 * 1e-7 * pi / 180
-    sine = sin(latitude)
-    flat = 1 - 0.00669342162296594323 * sine * sine
-    metre_e7 = 1e7 * 180 / pi / 6378245.0
-    north_e7 = gcj02_north(x, y) * metre_e7 * flat * sqrt(flat) / (1 - 0.00669342162296594323)
-    east_e7 = gcj02_east(x, y) * metre_e7 * sqrt(flat) / cos(latitude)
-    return round(north_e7), round(east_e7)
-
-
-def gcj02_north(x, y):
-    """Return the offset to the north in metres; x, y: degrees east of 105 and north of 35."""
-    metres = -100 + 2 * x + 3 * y + 0.2 * y * y + 0.1 * x * y + 0.2 * sqrt(abs(x))
-    metres += (20 * sin(6 * pi * x) + 20 * sin(2 * pi * x)) * 2 / 3
-    metres += (20 * sin(pi * y) + 40 * sin(pi * y / 3)) * 2 / 3
-    return metres + (160 * sin(pi * y / 12) + 320 * sin(pi * y / 30)) * 2 / 3
-
-
-def gcj02_east(x, y):
-    """Return the offset to the east in metres; x, y as for gcj02_north."""
-    metres = 300 + x + 2 * y + 0.1 * x * x + 0.1 * x * y + 0.1 * sqrt(abs(x))
-    metres += (20 * sin(6 * pi * x) + 20 * sin(2 * pi * x)) * 2 / 3
-    metres += (20 * sin(pi * x) + 40 * sin(pi * x / 3)) * 2 / 3
-    return metres + (150 * sin(pi * x / 12) + 300 * sin(pi * x / 30)) * 2 / 3

@@ -280,6 +280,8 @@ def _resume(lock, fields, saved_at):
         lock.still_since = lock.now - still_s
     if unpowered_s >= 0:
         lock.unpowered_at = saved_at - unpowered_s
+    if lock.state == HANDOVER:  # no outage ran when it was saved: its sum went on
+        lock.outage.sum_s += lock.now - saved_at
     lock.plan.restore(announced, lock)
 
 

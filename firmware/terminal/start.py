@@ -9,7 +9,8 @@ import esp32
 import machine
 from board import BOARD
 
-from terminal import config, relay
+from terminal import relay
+from terminal.borrow import borrow
 from terminal.clock import Clock
 from terminal.guard import Guard
 from terminal.interlock import SETTINGS, Interlock
@@ -26,7 +27,7 @@ class Parts:
 
     def __init__(self):
         self.board = BOARD
-        self.config, self.problems = config.load()
+        self.config, self.problems = borrow("config").load()
         self.kept_problem = None
         self._rtc = machine.RTC()
         self.store = Store(esp32.NVS("hanma"), self._rtc, time.time)

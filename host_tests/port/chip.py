@@ -130,9 +130,7 @@ class Chip:
     # Waiting
 
     def wait(self, timeout_s=None):
-        """Wait until the chip is off, dead at a REPL, or given up. Return "off", "repl", "failed" or None
-        (time-out).
-        """
+        """Wait for an end; return "off", "repl" (a dead terminal), "failed", or None after the time-out."""
         self.wait_until(lambda: self._end() is not None, timeout_s)
         return self._end()
 
@@ -144,8 +142,7 @@ class Chip:
         return "repl" if self.at_repl else None
 
     def wait_until(self, condition, timeout_s=None):
-        """Wait until condition() is true, looking every 50 ms and at each change here; return its last value.
-        """
+        """Wait until condition() is true, looking at each change and every 50 ms; return its last value."""
         end = None if timeout_s is None else time.monotonic() + timeout_s
         with self._changed:
             while not (value := condition()):
@@ -155,9 +152,7 @@ class Chip:
             return value
 
     def wait_pin(self, number, level, timeout_s, after=0):
-        """Wait until an edge of that pin to that level is in the log at or after index `after`; return it or
-        None.
-        """
+        """Wait for an edge of that pin to that level, at index `after` or later; return it or None."""
 
         def found():
             edges = self.pin_log()[after:]

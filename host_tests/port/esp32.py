@@ -78,9 +78,7 @@ class NVS:
         self._set(key, {"blob": binascii.hexlify(value).decode()})
 
     def get_blob(self, key, buffer):
-        """Read bytes into buffer and return how many; OSError(-4364) when it is too small, -4354 when none
-        are there.
-        """
+        """Read bytes into buffer, return how many; OSError -4364: it is too small, -4354: there are none."""
         value = binascii.unhexlify(self._get(key, "blob"))
         if len(value) > len(buffer):
             _fail(_INVALID_LENGTH, "INVALID_LENGTH")

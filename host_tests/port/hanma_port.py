@@ -54,8 +54,7 @@ def write_json(name, value):
 
 
 def tell(line):
-    """Tell the chip runner one line; without a living runner this process ends, as a chip without power does.
-    """
+    """Tell the chip runner one line; without a living runner this process ends, as without power."""
     global _fifo
     if not STATE:
         return
@@ -68,8 +67,7 @@ def tell(line):
 
 
 def stop(line):
-    """Tell the chip runner why nothing more will run here, and run nothing more until it kills the process.
-    """
+    """Tell the chip runner why nothing more will run here; run nothing until it kills the process."""
     tell(line)
     while True:
         utime.sleep(1)

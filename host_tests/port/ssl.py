@@ -15,8 +15,7 @@ _SET_YEAR = 2024
 
 
 def _check_clock(context):
-    """Raise what the chip raises for a certificate that is not yet valid when the clock has never been set.
-    """
+    """Raise what the chip raises for a certificate "not yet valid" while the clock is not set."""
     if context.verify_mode != tls.CERT_NONE and time.localtime()[0] < _SET_YEAR:
         raise ValueError("The certificate validity starts in the future")
 

@@ -311,9 +311,7 @@ class World:
             self.step(limit)
 
     def step(self, limit):
-        """Move the clock to the next thing that happens, at most to limit (None: whenever), and let it
-        happen.
-        """
+        """Move the clock to the next thing that happens, at most to limit (or None), and let it happen."""
         target = self._next_ms()
         if target is None and limit is None:
             raise RuntimeError("nothing is left that could ever happen")

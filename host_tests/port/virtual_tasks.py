@@ -65,8 +65,9 @@ class TaskQueue:
 
 
 class Task:
-    """A coroutine on its way. state: True runs, a TaskQueue while others wait for it, None done, False done
-    and seen.
+    """A coroutine on its way.
+
+    state: True while it runs, a TaskQueue while others wait for it, None when done, False when that was seen.
     """
 
     def __init__(self, coro, context=None):

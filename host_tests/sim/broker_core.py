@@ -151,7 +151,8 @@ class Broker:
 
     def send_retained(self, now_ms, session, pattern):
         """Give a new subscription the retained messages it matches."""
-        for topic, (payload, qos) in list(self.retained.items()):
+        for topic in sorted(self.retained):
+            payload, qos = self.retained[topic]
             if matches(pattern, topic):
                 session.deliver(now_ms, topic, payload, min(qos, session.filters[pattern]), True)
 

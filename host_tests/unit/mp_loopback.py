@@ -1,4 +1,4 @@
-"""A real TCP connection in the shape of the modem's Socket, for sessions and TLS under MicroPython on the host."""
+"""A real TCP connection in the shape of the modem's Socket, for MQTT and TLS under the host's MicroPython."""
 
 import asyncio
 import io
@@ -25,22 +25,20 @@ def _writable(sock):
 
 
 class Stream(io.IOBase):
-    """Non-blocking face; `slice` bytes at the most come out of one read."""
+    """Non-blocking face; `most` bytes at the most come out of one read."""
 
-    def __init__(self, sock, slice):
+    def __init__(self, sock, most):
+        self.out = bytearray()
         self._sock = sock
-        self._slice = slice
+        self._most = most
 
     def readinto(self, buffer):
-        return self._sock.readinto(memoryview(buffer)[: self._slice])
+        return self._sock.readinto(memoryview(buffer)[: self._most])
 
     def write(self, buffer):
-        out = self.out
-        n = min(len(buffer), _PIECE - len(out))
-        out.extend(memoryview(buffer)[:n])
+        n = min(len(buffer), _PIECE - len(self.out))
+        self.out.extend(memoryview(buffer)[:n])
         return n or None
-
-    out = bytearray()
 
     def ioctl(self, request, flags):
         return 0
@@ -49,14 +47,13 @@ class Stream(io.IOBase):
 class Socket:
     """As modem.sockets.Socket: readinto, write, close, stream, wait_readable, flush."""
 
-    def __init__(self, port, slice=100000):
+    def __init__(self, port, most=100000):
         self.pieces = []  # length of each write to the network
         self.closed = False
         self._sock = socket.socket()
         self._sock.connect(socket.getaddrinfo("127.0.0.1", port)[0][-1])
         self._sock.setblocking(False)
-        self.stream = Stream(self._sock, slice)
-        self.stream.out = bytearray()
+        self.stream = Stream(self._sock, most)
 
     async def wait_readable(self, timeout_ms=None):
         try:
@@ -65,7 +62,7 @@ class Socket:
             else:
                 await asyncio.wait_for_ms(_readable(self._sock), timeout_ms)
         except asyncio.TimeoutError:
-            raise LoopbackError("timeout")
+            raise LoopbackError("timeout") from None
 
     async def readinto(self, buffer, timeout_ms=None):
         await self.wait_readable(timeout_ms)

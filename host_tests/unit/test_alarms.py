@@ -4,7 +4,7 @@ import pytest
 from drivers import alarms as driver
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from terminal.alarms import KINDS
+from terminal.alarm_kinds import KINDS
 
 NAMES = [row[0] for row in KINDS]
 

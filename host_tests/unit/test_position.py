@@ -9,7 +9,7 @@ import pytest
 from drivers import position as driver
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from terminal import position
+from terminal import gcj02, position
 
 from host_tests.unit import replay
 
@@ -226,7 +226,7 @@ class Rounder(ast.NodeTransformer):
 @pytest.fixture(scope="module")
 def single_precision():
     """The firmware's own functions with every operation rounded to 24 bits."""
-    tree = ast.parse((replay.FIRMWARE / "terminal" / "position.py").read_text())
+    tree = ast.parse((replay.FIRMWARE / "terminal" / "gcj02.py").read_text())
     wanted = ("is_in_china", "to_gcj02")
     tree.body = [
         part
@@ -237,7 +237,7 @@ def single_precision():
     for name, operation in (("sin", math.sin), ("cos", math.cos), ("sqrt", math.sqrt)):
         names[name] = in_single(operation)
     names.update({name: in_single(operation) for name, operation in OPERATORS.items()})
-    exec(compile(ast.fix_missing_locations(Rounder().visit(tree)), "position", "exec"), names)
+    exec(compile(ast.fix_missing_locations(Rounder().visit(tree)), "gcj02", "exec"), names)
     return names
 
 
@@ -281,13 +281,13 @@ def test_single_precision_is_really_emulated(single_precision):
     for x, y in places:
         found = single_precision["gcj02_north"](single(x), single(y))
         assert found == single(found)
-        assert found != position.gcj02_north(x, y)
+        assert found != gcj02.gcj02_north(x, y)
 
 
 def test_the_offset_in_double_precision_is_the_reference_to_the_last_digit():
     for lat_e7, lng_e7 in CORNERS + EXTREMES + TOWNS:
         reference = reference_gcj02(lat_e7 / 1e7, lng_e7 / 1e7)
-        found = position.to_gcj02(lat_e7, lng_e7)
+        found = gcj02.to_gcj02(lat_e7, lng_e7)
         assert abs(found[0] - reference[0] * 1e7) <= 1
         assert abs(found[1] - reference[1] * 1e7) <= 1
 
@@ -299,7 +299,7 @@ def test_micropython_reckons_the_same_offset(micropython):
 
 @pytest.mark.parametrize("place", [(515000000, -1000000), (356800000, 1396900000), (-337000000, 1511000000)])
 def test_outside_china_nothing_is_moved(place):
-    assert position.to_gcj02(*place) == place
+    assert gcj02.to_gcj02(*place) == place
 
 
 STEP = st.tuples(

@@ -212,6 +212,14 @@ def test_a_retained_message_meets_later_subscriptions_until_it_is_emptied(bench)
     assert later.take() == b"\x90\x03\x00\x01\x01"
 
 
+def test_retained_messages_come_in_the_order_of_their_topics(bench):
+    for topic in (b"c", b"a", b"b"):
+        bench.broker.publish(0, topic, topic, retain=True)
+    connection = bench.client()
+    connection.feed(0, subscribe(b"#"))
+    assert connection.take()[5:] == b"".join(mqtt.publish(t, t, 0, True) for t in (b"a", b"b", b"c"))
+
+
 def test_a_will_is_published_when_the_client_is_lost_but_not_after_DISCONNECT(bench):
     watcher = bench.client(b"w", filters=[b"will"])
     for ending, expected in ((b"", mqtt.publish(b"will", b"gone", 1, False, 1)), (DISCONNECT, b"")):

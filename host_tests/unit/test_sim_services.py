@@ -96,6 +96,13 @@ def test_the_radio_off_and_on_counts_one_radio_cycle(world):
     assert world.core.counters["radio_cycles"] == 1
 
 
+def test_the_way_back_to_the_network_leads_over_searching(world):
+    world.say("AT+CEREG=1")
+    world.say("AT+CFUN=4")
+    said = world.say("AT+CFUN=1")
+    assert said.index(b"+CEREG: 2\r\n") < said.index(b"+CEREG: 1\r\n")
+
+
 def test_CGACT_0_takes_the_data_call_away(world):
     assert world.say("AT+CGACT=0,1").endswith(b"NETWORK CLOSED UNEXPECTEDLY\r\n")
 
@@ -148,6 +155,12 @@ def test_GNSS_is_refused_while_off_empty_before_the_fix_and_then_tells_the_track
     assert (fields[6], fields[8]) == ("N", "E")
     assert abs(round(float(fields[5]) * 1e7) - lat) < 100 and abs(round(float(fields[7]) * 1e7) - lng) < 100
     assert fields[9] == "010126"
+
+
+def test_GNSS_switched_on_twice_starts_once(world):
+    assert world.say("AT+CGNSSPWR=1") == b"\r\nOK\r\n\r\n+CGNSSPWR: READY!\r\n"
+    assert world.say("AT+CGNSSPWR=1") == b"\r\nOK\r\n"
+    assert world.say("AT+CGNSSPWR?") == b"\r\n+CGNSSPWR: 1\r\n\r\nOK\r\n"
 
 
 def test_without_sky_there_is_no_fix(world):

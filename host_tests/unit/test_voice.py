@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from modem.simcom import Simcom
 from terminal import reasons, timetable
-from terminal.voice import PHRASES, minutes, number, spelt
+from terminal.phrases import PHRASES, minutes, number, spelt
 
 SPEAK = ["speak"]
 

@@ -41,7 +41,7 @@ def _fail(error):
 
 @app.command("stage")
 def stage_command(
-    board: Annotated[str, typer.Option("--board", "-b", help="The board's name, as `hanma boards` lists it.")],
+    board: Annotated[str, typer.Option("--board", "-b", help="The board's name: see `hanma boards`.")],
     out: Annotated[
         Optional[pathlib.Path],
         typer.Option("--out", "-o", help="Directory to make; without it build/stage/BOARD."),

@@ -69,9 +69,7 @@ def load_board(name):
 
 
 def about_board(name):
-    """Return what only the host needs to know of a board: note, chip, psram, image_libraries,
-    wired_by_vendor.
-    """
+    """Return what the host knows of a board: note, chip, psram, image_libraries, wired_by_vendor."""
     return _literal(name, "ABOUT")
 
 
@@ -136,7 +134,7 @@ def _check_out(out):
     foreign = sorted(path.name for path in out.iterdir() if path.name not in _TOP)
     if foreign:
         named = ", ".join(foreign[:3]) + (" and more" if len(foreign) > 3 else "")
-        raise StageError(f"{out} holds {named}, which staging did not put there: name another directory")
+        raise StageError(f"{out} holds {named}, not put there by staging: name another directory")
 
 
 def _short_names():
@@ -163,9 +161,7 @@ def _place(tree, path, origin, source, short):
 
 
 def _compile(written, target, name):
-    """Compile a file; name is what tracebacks show. -O3 leaves line numbers out: they would take 7 % of the
-    heap.
-    """
+    """Compile a file; name is what tracebacks show. -O3 leaves out line numbers, 7 % of the size."""
     try:
         toolchain.run([toolchain.mpy_cross(), "-O3", "-s", name, "-o", target, written])
     except toolchain.Missing as error:

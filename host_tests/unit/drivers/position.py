@@ -2,7 +2,7 @@
 
 import asyncio
 
-from terminal import position
+from terminal import gcj02, position
 
 
 class _Failure(Exception):
@@ -46,12 +46,12 @@ def _answer(value):
 
 def run(case):
     """case: {"beyond": [[here, there, metres], ...]}, {"gcj02": [[lat, lng], ...]}, {"fixes": [fix, ...]} or
-    {"look": [[now_s, fix, cell], ...], "config": {...}, "known": bool}; a text for a fix or a cell is a failure.
+    {"look": [[now_s, fix, cell], ...], "config": {...}, "known": bool}; a text in their place is a failure.
     """
     if "beyond" in case:
         return [position.is_beyond(*row) for row in case["beyond"]]
     if "gcj02" in case:
-        return [list(position.to_gcj02(*row)) for row in case["gcj02"]]
+        return [list(gcj02.to_gcj02(*row)) for row in case["gcj02"]]
     if "fixes" in case:
         return [position.is_fix(fix) for fix in case["fixes"]]
     return asyncio.run(_look(case))

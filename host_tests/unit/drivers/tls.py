@@ -1,6 +1,6 @@
 """Connects with TLS to a server on the loopback, on MicroPython only, and tells what came of it.
 
-case: {"port", "hostname", "authorities" (hex), "timeout_ms", "slice", "say" (text), "hear" (bytes)}.
+case: {"port", "hostname", "authorities" (hex), "timeout_ms", "most", "say" (text), "hear" (bytes)}.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ async def _beats(beats):
 
 
 async def _talk(case, result):
-    sock = mp_loopback.Socket(case["port"], case.get("slice", 100000))
+    sock = mp_loopback.Socket(case["port"], case.get("most", 100000))
     beats = []
     beating = asyncio.create_task(_beats(beats))
     try:

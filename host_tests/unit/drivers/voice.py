@@ -2,7 +2,7 @@
 
 import asyncio
 
-from terminal import voice
+from terminal import phrases, voice
 
 
 class _Failure(Exception):
@@ -36,7 +36,7 @@ def run(case):
     "outcomes": ["ok" or a failure's code, ...] (the last one for ever), "phone": text}.
     """
     if "numbers" in case:
-        return [[voice.number(value), voice.minutes(value)] for value in case["numbers"]]
+        return [[phrases.number(value), phrases.minutes(value)] for value in case["numbers"]]
     return asyncio.run(_live(case))
 
 

@@ -1,0 +1,16 @@
+"""The table of the alarms' kinds. Borrowed when an alarm begins or ends."""
+
+# (kind, severity: 1 danger to life, 2 somebody has to act today, 3 to be looked into, Chinese, English), the
+# most severe first
+KINDS = (
+    ("welding_while_unpowered", 1, "未通电时检测到焊接，疑似旁路", "welding while unpowered: a bypass"),
+    ("contact_stuck", 1, "已断电但触点仍接通", "contact stuck: ordered off, still powered"),
+    ("tamper", 1, "疑似拆卸或破坏终端", "tampering with the terminal"),
+    ("emergency", 1, "断网应急通电", "powered in an emergency, without the platform"),
+    ("contact_failed", 2, "已通电但触点未接通", "contact failed: ordered on, still unpowered"),
+    ("overtemperature", 2, "终端温度过高", "terminal too hot"),
+    ("sim_changed", 2, "电话卡已更换", "another SIM than the provisioned one"),
+    ("untrusted", 2, "平台证书不可信", "the platform's certificate does not verify"),
+    ("config_broken", 3, "配置文件损坏", "configuration broken"),
+    ("clock", 3, "时钟不一致", "the sources of time disagree"),
+)
