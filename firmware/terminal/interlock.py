@@ -210,7 +210,7 @@ class Interlock:
         return records.kept(self)
 
     def volatile(self, now_s):
-        """Return what must survive resets, at most 104 bytes; its ages are those at now_s."""
+        """Return what must survive resets, at most 102 bytes; its ages are those at now_s."""
         return records.volatile(self, max(now_s, self.now))
 
     # ---- orders

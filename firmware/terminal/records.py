@@ -44,8 +44,7 @@ RESUME_WINDOW_S = const(600)  # ... in so many seconds
 _KEPT = b"HK\x01"  # magic and version
 _VOLATILE = b"HV\x01"
 _KEPT_HEAD = "<3sBBB"  # magic, flags, emergencies over, answered orders
-# magic, state, announced, resume_within_s, five ages, resumes and their ages
-_VOLATILE_HEAD = "<3sBBHiiiiiB3H"
+_VOLATILE_HEAD = "<3sBBiiiiiB3H"  # magic, state, announced, five ages, resumes and their ages
 _FLAGS = const(4)
 _CRC = "<I"
 _CRC_BYTES = const(4)
@@ -166,56 +165,33 @@ def unpack_kept(data):
     return flags, over, _read_text(data, rows_end), answered
 
 
-def pack_volatile(state, announced, within_s, ages, resumes, job):
-    """Return the record for RTC memory, 104 bytes at the most.
+def pack_volatile(state, announced, ages, resumes, job):
+    """Return the record for RTC memory, 102 bytes at the most.
 
-    state: one of STATES. announced: 8 bits. within_s: resume_within_s. ages: five counts of seconds, -1 for
-    none (state entered, emergency entered, handover sum, idle, unpowered). resumes: ages of up to three. job:
-    text or None.
+    state: one of STATES. announced: 8 bits. ages: five counts of seconds, -1 for none (state entered,
+    emergency entered, handover sum, idle, unpowered). resumes: ages of up to three. job: text or None.
     """
     past = [min(age, _U16_MAX) for age in resumes] + [0] * (RESUMES - len(resumes))
     numbers = [min(age, _AGE_MAX) for age in ages] + [len(resumes)] + past
-    index = STATES.index(state)
-    head = struct.pack(_VOLATILE_HEAD, _VOLATILE, index, announced, min(within_s, _U16_MAX), *numbers)
+    head = struct.pack(_VOLATILE_HEAD, _VOLATILE, STATES.index(state), announced, *numbers)
     return _seal(head + _text(job))
 
 
 def unpack_volatile(data):
-    """Return (state, announced, within_s, ages, resumes, job) as packed, or None if it is not intact."""
+    """Return (state, announced, ages, resumes, job) as packed, or None if it is not intact."""
     head = struct.calcsize(_VOLATILE_HEAD)
     if not _is_intact(data, _VOLATILE) or not _ends_in_text(data, head):
         return None
     fields = struct.unpack_from(_VOLATILE_HEAD, data)
-    if fields[1] >= len(STATES) or fields[9] > RESUMES:
+    if fields[1] >= len(STATES) or fields[8] > RESUMES:
         return None
-    resumes = fields[10 : 10 + fields[9]]
-    return STATES[fields[1]], fields[2], fields[3], fields[4:9], resumes, _read_text(data, head)
+    resumes = fields[9 : 9 + fields[8]]
+    return STATES[fields[1]], fields[2], fields[3:8], resumes, _read_text(data, head)
 
 
 def recent(resumes, elapsed_s):
     """Return the ages of the resumes that still count, from their ages at the save and the seconds since."""
     return [age + elapsed_s for age in resumes if age + elapsed_s < RESUME_WINDOW_S]
-
-
-def may_resume(fields, elapsed_s, within_s=None):
-    """Return True when the state of a record carries on.
-
-    fields: of unpack_volatile, or None. elapsed_s: since it was saved, None if that is not known. within_s:
-    how long a record is good for; None takes what the record itself says.
-    """
-    if fields is None or elapsed_s is None:
-        return False
-    within_s = fields[2] if within_s is None else within_s
-    return 0 <= elapsed_s <= within_s and len(recent(fields[4], elapsed_s)) < RESUMES
-
-
-def resumes_powered(volatile, elapsed_s):
-    """Return True when the relay is to stay on over this reset: boot.py asks before it sets the pin.
-
-    volatile: bytes or None. elapsed_s: RTC seconds since they were saved, or None.
-    """
-    fields = unpack_volatile(volatile)
-    return may_resume(fields, elapsed_s) and fields[0] != LOCKED
 
 
 # ---- the interlock's own: what is written of it and how it is put back
@@ -239,9 +215,7 @@ def volatile(lock, now_s):
         -1 if lock.unpowered_at is None else now_s - lock.unpowered_at,
     )
     resumes = recent([now_s - at for at in lock.resumes], 0)
-    return pack_volatile(
-        lock.state, lock.plan.pack(), lock.settings["resume_within_s"], ages, resumes, lock.job
-    )
+    return pack_volatile(lock.state, lock.plan.pack(), ages, resumes, lock.job)
 
 
 def take_kept(lock, data):
@@ -263,15 +237,15 @@ def take_volatile(lock, data, elapsed_s):
         return
     if elapsed_s is None or elapsed_s < 0:
         return
-    lock.resumes = [lock.now - age for age in recent(fields[4], elapsed_s)]
-    if may_resume(fields, elapsed_s, lock.settings["resume_within_s"]):
+    lock.resumes = [lock.now - age for age in recent(fields[3], elapsed_s)]
+    if elapsed_s <= lock.settings["resume_within_s"] and len(lock.resumes) < RESUMES:
         lock.resumes.append(lock.now)
         _resume(lock, fields, lock.now - elapsed_s)
 
 
 def _resume(lock, fields, saved_at):
     """What the clock bounds has run on since the save; what nobody sensed meanwhile has not."""
-    lock.state, announced, _within_s, ages, _resumes, lock.job = fields
+    lock.state, announced, ages, _resumes, lock.job = fields
     since_s, emergency_s, lock.outage.sum_s, still_s, unpowered_s = ages
     lock.since = saved_at - since_s
     if emergency_s >= 0:

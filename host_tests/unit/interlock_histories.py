@@ -1,4 +1,4 @@
-"""What the interlock's tests share: histories of facts, played on CPython and again on MicroPython, and what they led to."""
+"""What the interlock's tests share: histories of facts, played on both interpreters, and what they led to."""
 
 from drivers import interlock as driver
 from hypothesis import HealthCheck, settings
@@ -43,7 +43,7 @@ class After:
 
 
 def player(micropython):
-    """Return play(*steps, causes=None, **settings) -> what the last step led to; every=True gives all of them."""
+    """Return play(*steps, causes=None, **settings) -> what the last step led to, all of them with every=True."""
 
     def play(*steps, causes=None, every=False, **changed):
         case = {"settings": changed, "causes": causes, "steps": [list(step) for step in steps]}

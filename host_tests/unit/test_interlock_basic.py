@@ -1,4 +1,7 @@
-"""The interlock: what each state does, row by row of its table. Each history runs on CPython and on MicroPython."""
+"""The interlock: what each state does, row by row of its table.
+
+Each history runs on CPython and on MicroPython.
+"""
 
 import pytest
 from terminal.interlock import MAY_BE_OFF, SETTINGS

@@ -1,4 +1,7 @@
-"""The interlock: orders, their answers, repeats and the switching interval. Each history runs on CPython and on MicroPython."""
+"""The interlock: orders, their answers, repeats and the switching interval.
+
+Each history runs on CPython and on MicroPython.
+"""
 
 import pytest
 

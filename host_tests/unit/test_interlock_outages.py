@@ -1,4 +1,7 @@
-"""The interlock: outages, announcements, time and contacts. Each history runs on CPython and on MicroPython."""
+"""The interlock: outages, announcements, time and contacts.
+
+Each history runs on CPython and on MicroPython.
+"""
 
 import pytest
 from terminal.interlock import OUTAGE_CAUSES, Interlock

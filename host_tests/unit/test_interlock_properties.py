@@ -41,7 +41,7 @@ class Witness:
         assert lock.next_s(lock.now) is None or lock.next_s(lock.now) > lock.now
         assert lock.tick(lock.now) == ()
         assert len(lock.kept()) <= 363
-        assert len(lock.volatile(lock.now)) <= 104
+        assert len(lock.volatile(lock.now)) <= 102
 
 
 @RUNS

@@ -1,4 +1,7 @@
-"""The interlock over resets, power cuts and crashes of the firmware. Each history runs on CPython and on MicroPython."""
+"""The interlock over resets, power cuts and crashes of the firmware.
+
+Each history runs on CPython and on MicroPython.
+"""
 
 import pytest
 from terminal.interlock import Interlock

@@ -5,6 +5,8 @@ import json
 import os
 import pty
 import random
+import termios
+import threading
 
 import pytest
 
@@ -100,7 +102,6 @@ began, clock = time.ticks_ms(), time.time()
 time.sleep_ms(4000)
 ticks, seconds = time.ticks_diff(time.ticks_ms(), began), time.time() - clock
 began = time.ticks_ms()
-asyncio.run(asyncio.sleep_ms(4000)) if False else None
 async def main():
     await asyncio.sleep_ms(4000)
 asyncio.run(main())
@@ -276,8 +277,8 @@ def test_a_uart_without_a_modem_swallows_and_says_nothing(script):
 
 
 def test_bytes_pass_both_ways_unchanged_in_pieces_of_any_size(script, modem_side):
-    every = bytes(range(256))
     os.write(modem_side, b"x")  # before the UART is opened: lost, as on the chip
+    _answer_ready(modem_side, bytes(range(256)))
     answer = script(_TALK.format(rxbuf=4096) + """
 uart.write(bytes(range(256)))
 uart.write(b"READY")
@@ -285,13 +286,12 @@ wait()
 arrived(256)
 block = bytearray(10)
 parts = [list(uart.read(3)), uart.readinto(block), list(block), list(uart.read())]
-print(json.dumps(parts))""") if _answer_ready(modem_side, every) else None
+print(json.dumps(parts))""")
     assert answer == [[0, 1, 2], 10, list(range(3, 13)), list(range(13, 256))]
 
 
 def _answer_ready(modem_side, data):
-    """Send data as soon as the firmware has said READY, from a thread that ends with it."""
-    import threading
+    """Send data as soon as the firmware has said READY, from a thread."""
 
     def serve():
         heard = b""
@@ -300,7 +300,6 @@ def _answer_ready(modem_side, data):
         os.write(modem_side, data)
 
     threading.Thread(target=serve, daemon=True).start()
-    return True
 
 
 @pytest.mark.parametrize(("rxbuf", "kept"), [(256, 256 + 128), (4096, 2000)])
@@ -331,8 +330,6 @@ print(json.dumps([first, wait(), uart.read(50).decode()]))""")
 
 
 def test_the_modems_side_can_see_the_speed_that_was_chosen(script, modem_side):
-    import termios
-
     script("import machine\nmachine.UART(1, 9600, rxbuf=512)\nprint(json.dumps(0))")
     assert termios.tcgetattr(modem_side)[4:6] == [termios.B9600, termios.B9600]
 

@@ -10,7 +10,7 @@ from terminal.interlock import OUTAGE_CAUSES, Interlock
 
 
 def run(case):
-    """Return for each step [effects, state, powered, job, barred, refused, is_out_of_service, minutes, next_s]."""
+    """Return for each step effects, state, powered, job, barred, refused, is_out_of_service, minutes, next_s."""
     lock = _new(case)
     steps = case["steps"]
     if not steps or steps[0][0] != "boot":

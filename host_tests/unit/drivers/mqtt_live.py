@@ -117,8 +117,8 @@ async def _refused(new):
 
 async def _ping(new):
     """Silence for two keepalives, then a word."""
-    client = await new(b"quiet").start(keepalive_s=2)
-    await asyncio.sleep_ms(4000)
+    client = await new(b"quiet").start(keepalive_s=1)
+    await asyncio.sleep_ms(2500)
     await client.session.publish(b"q", b"still here")
     await client.session.disconnect()
     return client.sock.pieces.count(2)

@@ -1,0 +1,141 @@
+"""The interlock's records as bytes: whole or not at all, and the same bytes from both interpreters."""
+
+import pytest
+from drivers import records as driver
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from terminal import records
+from terminal.interlock import Interlock
+
+RUNS = settings(
+    max_examples=120,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+JOBS = st.one_of(st.none(), st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=16))
+ORDERS = st.lists(
+    st.tuples(st.sampled_from([f"id{k}" for k in range(60)]), st.integers(0, 1), st.integers(0, 7)),
+    max_size=32,
+    unique_by=lambda order: order[:2],
+)
+KEPT = st.tuples(st.lists(st.booleans(), min_size=4, max_size=4), st.integers(0, 14), JOBS, ORDERS)
+AGE = st.integers(-1, 10**9)
+VOLATILE = st.tuples(
+    st.sampled_from(records.STATES),
+    st.integers(0, 255),
+    st.integers(0, 600),
+    st.lists(AGE, min_size=5, max_size=5),
+    st.lists(st.integers(0, 599), max_size=3),
+    JOBS,
+)
+DAMAGE = st.lists(st.tuples(st.integers(0, 400), st.integers(1, 255)), min_size=1, max_size=1)
+
+
+@RUNS
+@given(KEPT)
+def test_kept_comes_back_as_it_was(micropython, fields):
+    flags, over, job, orders = fields
+    case = {"kept": [flags, over, job, [list(order) for order in orders]]}
+    data, back = driver.run(case)
+    assert back == [flags, over, job, [order[2] for order in orders]]
+    assert len(data) <= 2 * 363
+    assert micropython.call("records", case) == [data, back]
+
+
+@RUNS
+@given(VOLATILE)
+def test_volatile_comes_back_as_it_was(micropython, fields):
+    case = {"volatile": list(fields)}
+    data, back = driver.run(case)
+    assert back == list(fields)
+    assert len(data) <= 2 * 104
+    assert micropython.call("records", case) == [data, back]
+
+
+@RUNS
+@given(st.one_of(KEPT.map(lambda f: ("kept", f)), VOLATILE.map(lambda f: ("volatile", f))), DAMAGE)
+def test_a_changed_byte_is_never_accepted(micropython, record, damage):
+    case = {record[0]: list(record[1]), "damage": [list(change) for change in damage]}
+    answer = driver.run(case)
+    assert answer[1] is None
+    assert micropython.call("records", case) == answer
+
+
+@RUNS
+@given(
+    st.one_of(KEPT.map(lambda f: ("kept", f)), VOLATILE.map(lambda f: ("volatile", f))), st.integers(0, 40)
+)
+def test_a_record_cut_short_or_grown_is_never_accepted(record, cut):
+    assert driver.run({record[0]: list(record[1]), "cut": cut})[1] is None or cut == len(
+        bytes.fromhex(driver.run({record[0]: list(record[1])})[0])
+    )
+    assert driver.run({record[0]: list(record[1]), "more": "00"})[1] is None
+
+
+def example_records():
+    lock = Interlock({})
+    lock.boot(0)
+    lock.command(1, 0, "a", None, None, "platform", True)
+    lock.command(5, 1, "b", "焊接-1")
+    return lock.kept(), lock.volatile(9)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_no_single_bit_and_no_cut_of_a_real_record_is_accepted(which):
+    data = example_records()[which]
+    unpack = (records.unpack_kept, records.unpack_volatile)[which]
+    assert unpack(data) is not None
+    for at in range(len(data)):
+        assert unpack(data[:at]) is None
+        for bit in range(8):
+            assert unpack(data[:at] + bytes([data[at] ^ 1 << bit]) + data[at + 1 :]) is None
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_neither_record_is_taken_for_the_other(which):
+    data = example_records()[1 - which]
+    assert (records.unpack_kept, records.unpack_volatile)[which](data) is None
+
+
+def test_a_record_of_another_version_is_as_good_as_none():
+    kept = example_records()[0]
+    body = b"HK\x02" + kept[3:-4]
+    assert records.unpack_kept(records._seal(body)) is None
+
+
+def test_a_sealed_record_with_impossible_numbers_is_not_read():
+    volatile = example_records()[1]
+    assert records.unpack_volatile(records._seal(volatile[:3] + b"\x09" + volatile[4:-4])) is None  # state
+    kept = example_records()[0]
+    assert records.unpack_kept(records._seal(kept[:5] + b"\x21" + kept[6:-4])) is None  # 33 orders
+
+
+def test_a_job_that_does_not_decode_takes_no_ban_down_with_it():
+    kept = records.pack_kept((True, False, False, True), 0, "焊", records.Answered())
+    data = records._seal(kept[:-5] + b"\xff")
+    flags, _over, job, _answered = records.unpack_kept(data)
+    assert (flags, job) == ([True, False, False, True], None)
+
+
+def test_the_pin_stays_on_over_a_reset_only_with_a_young_powered_record():
+    lock = Interlock({"resume_within_s": 60})
+    lock.boot(0)
+    assert not records.resumes_powered(lock.volatile(5), 1)
+    lock.command(5, 1, "a")
+    data = lock.volatile(9)
+    assert records.resumes_powered(data, 0)
+    assert records.resumes_powered(data, 60)
+    for bad, elapsed_s in ((data, 61), (data, None), (data, -1), (None, 0), (b"", 0), (data[:-1], 0)):
+        assert not records.resumes_powered(bad, elapsed_s)
+
+
+def test_the_pin_does_not_stay_on_for_a_fourth_resume():
+    lock = Interlock({})
+    lock.boot(0)
+    lock.command(5, 1, "a")
+    for _resume in range(3):
+        data = lock.volatile(lock.now)
+        assert records.resumes_powered(data, 5)
+        lock = Interlock({})
+        lock.boot(0, None, data, 5)
+    assert not records.resumes_powered(lock.volatile(lock.now), 5)
