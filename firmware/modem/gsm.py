@@ -82,7 +82,8 @@ def unix_ms(year, month, day, time, quarters=0):
     if month < 3:
         year -= 1
         month += 12
-    days = 365 * year + year // 4 + (153 * month - 457) // 5 + day + 10987 - 30
+    # 11016: 1970-01-01 to 2000-03-01, less what the term of the months gives March
+    days = 365 * year + year // 4 + (153 * month - 457) // 5 + day + 11016
     return (86400 * days + time - 900 * quarters) * 1000
 
 

@@ -10,11 +10,11 @@ import sys
 import esp32
 import machine
 from micropython import const
-
 from modem import simcom
 from modem.at import ModemError
 from modem.modem import Modem
 from modem.power import Power
+
 from terminal import VERSION, alarms, led, position, profiles, start, voice
 from terminal.desk import Desk
 from terminal.herald import Herald

@@ -1,8 +1,8 @@
 """Cases for the modem under MicroPython, against a scripted modem in virtual time. Run by test_modem_async.py."""
 
+from modem.at import ModemError
 from mp_fakes import asyncio, run_cases, until, world
 from mp_modem_bench import OK, Bench, Power, answer, case, cases_of, fails_with
-from modem.at import ModemError
 
 
 @case

@@ -3,9 +3,9 @@ test_sockets.py."""
 
 import gc
 
+from modem.sockets import SocketModule
 from mp_fakes import asyncio, run_cases, until, world
 from mp_modem_bench import OK, Bench, case, cases_of, fails_with
-from modem.sockets import SocketModule
 
 
 async def connected(bench):

@@ -9,7 +9,7 @@ import pytest
 from drivers import position as driver
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from terminal import gcj02, position
+from terminal import gcj02
 
 from host_tests.unit import replay
 
