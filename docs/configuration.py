@@ -86,7 +86,6 @@ MEANINGS = {
         "登记的 SIM 卡 ICCID；不符则报警；空则不检查。",
     ),
     "voice": ("Speak.", "语音播报开关。"),
-    "volume": ("Loudness of the speech, 0 least.", "播报音量，0 最小。"),
     "service_phone": (
         "Telephone number spoken where somebody has to be called; digits.",
         "需要联系服务人员时播报的电话号码（数字）。",

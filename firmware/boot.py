@@ -1,4 +1,4 @@
-"""First code of ours after power-on: what a crash or a reset must not change for the welder is decided here, before anything slow.
+"""First code of ours after power-on: what a reset must not change for the welder is decided here, before anything slow.
 
 Ctrl-C bytes on the console cannot stop it; whatever goes wrong leaves the relay at rest, and main.py tries again and resets.
 """
@@ -7,9 +7,9 @@ try:
     import micropython
 
     micropython.kbd_intr(-1)
-    from terminal import start
+    from terminal.borrow import borrow
 
-    start.begin()
+    borrow("start").begin()
 except BaseException as error:
     import sys
 

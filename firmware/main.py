@@ -1,12 +1,18 @@
 """Runs the terminal for ever. An end of any kind is a reset, never a REPL prompt."""
 
 try:
+    import asyncio
+    import gc
+
     import micropython
 
     micropython.kbd_intr(-1)
-    from terminal import app
+    from terminal.borrow import borrow
 
-    app.run()
+    supervisor = borrow("app").build()
+    gc.collect()
+    gc.threshold(gc.mem_free() // 4 + gc.mem_alloc())
+    asyncio.run(supervisor.run())
 except BaseException as error:
     import sys
 

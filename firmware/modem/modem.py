@@ -1,7 +1,8 @@
 """A Cat1 modem: power, registration, data call, recovery, and what the application asks of it.
 
-Owns the channel, the sockets, the facts read off the modem (identity, signal, cause of being down) and the recovery
-ladder. `run()` keeps all of it going and never gives up. Times are in ms unless named otherwise, levels in dBm.
+Owns the channel, the sockets, the facts read off the modem (identity, signal, cause of being down) and the
+recovery ladder. `run()` keeps all of it going and never gives up. Times are in ms unless named otherwise, levels
+in dBm.
 """
 
 import asyncio
@@ -11,14 +12,13 @@ from micropython import const
 
 from modem import gsm
 from modem.at import ModemError
-from modem.channel import Channel, Command, Pending
+from modem.channel import Channel, Pending, wait_for
 from modem.ladder import CALL, POWER, RADIO, RESET, SOCKETS, Ladder
-from modem.sockets import Sockets, is_address
+from modem.sockets import Sockets
 
-_KNOCK_MS = const(300)  # an answer to AT takes 2 to 4 ms, 300 at most (Quectel TCP/IP application note)
 _POLL_MS = const(30000)  # signal and registration, often enough for a heartbeat
-_SIM_MS = const(20000)  # not ready after that: reboot (same note, p. 12)
-_REGISTER_MS = const(90000)
+_SIM_MS = const(20000)  # not ready after that: reboot (Quectel TCP/IP application note, p. 12)
+_REGISTER_MS = const(90000)  # the same
 _CALLS_MS = const(180000)  # on all access points together
 _AGAIN_MS = const(1000)
 _LISTEN_MS = const(5000)  # where a URC tells sooner
@@ -28,6 +28,7 @@ _SPEECH_CHAR_MS = const(350)
 _NTP_HOST = "ntp.aliyun.com"
 
 _HOME = (1, 5)  # registered at home, roaming (27.007 10.1.22)
+_FATAL = ("silent", "rebooted")  # errors after which no step can go on
 _LOWEST = {
     "modem_dead": POWER,
     "no_sim": RADIO,
@@ -37,14 +38,13 @@ _LOWEST = {
     "no_peer": SOCKETS,
 }
 _CAUSES = {"no_peer": "no_data_call", "rebooted": "modem_dead"}
-_LOCATION_ERRORS = {2: "out_of_service", 4: "timeout", 8: "busy", 12: "dns", 20: "no_data_call"}
 
 
 class Modem:
-    """One modem on one UART.
+    """One modem on one UART, which is open at `settings["baud"]` or the dialect's first speed.
 
-    dialect: say modem.simcom.Simcom(); settings: dict with apn, apn_user, apn_password, baud, all optional; power: an
-    object with key(on) and reset(on), either may be missing, or None.
+    dialect: say modem.simcom.Simcom(); settings: dict with apn, apn_user, apn_password, baud, all optional; power:
+    an object with key(on) and reset(on), either may be None, or None.
     """
 
     def __init__(self, uart, dialect, settings, power=None):
@@ -54,6 +54,7 @@ class Modem:
         baudrate = settings.get("baud") or dialect.BAUDS[0]
         self.channel = Channel(uart, dialect, baudrate, self._on_urc, self._on_tick)
         self.sockets = Sockets(self.channel, dialect)
+        self.beat = None  # called by run() at least every two minutes, to prove life
         self.cause = "modem_dead"  # why there is no data call; None when there is one
         self.up = asyncio.Event()  # set while there is one
         self.imei = self.iccid = self.imsi = self.model = self.operator = None  # text
@@ -71,113 +72,102 @@ class Modem:
         self._ladder = Ladder()
         self._powered = False  # the key was pressed, or the modem answered, since this boot
         self._deaf = True  # it did not answer the last time
-        self._access = 0  # index into the access points
-        self._failed_calls = 0  # on that one
+        self._access = 0  # index into the access points, two for each: every one is tried twice
         self._seconds = 0  # since start; ticks alone fail after six days
         self._second_ticks = time.ticks_ms()
         self._gnss = None  # None off, False warming up, True ready
         self._gnss_ticks = 0
         self._broken = None  # what ended one of the channel's tasks
-        self.beat = None  # called once a tick to prove life
-        self._unproven = False  # the application found no peer and nothing has been received since
-        self._received = 0
+        self._unproven = None  # bytes received when the application complained of no peer
 
     # --- what the application asks
 
     @property
     def counters(self):
         """Return a dict of counts since boot."""
-        talk = self.channel.conversation
         counts = dict(self._counts)
         counts["commands"] = self.channel.commands
         counts["timeouts"] = self.channel.timeouts
-        counts["unknown_lines"] = talk.unknown
-        counts["overlong"] = talk.overlong
-        counts["stale"] = talk.stale
+        counts["unknown_lines"] = self.channel.conversation.unknown
+        counts["overlong"] = self.channel.conversation.overlong
         return counts
 
     async def connect(self, host, port, timeout_ms=None):
-        """Open a TCP connection and return its sockets.Socket. Raises ModemError: `no_data_call`, `dns`, `refused`,
-        `timeout`, `no_socket`, … May be cancelled."""
-        self._need_call("connect")
+        """Open a TCP connection and return its sockets.Socket. Raises ModemError: `no_data_call`, `dns`,
+        `refused`, `timeout`, `no_socket`, … May be cancelled."""
         address = await self.resolve(host)
-        return await self.sockets.connect(address, port, timeout_ms or self.dialect.OPEN_MS)
+        return await self.sockets.connect(address, port, timeout_ms or self.dialect.LINK_MS)
 
     async def udp(self, local_port=0):
         """Open a UDP socket. Raises ModemError."""
-        self._need_call("udp")
-        return await self.sockets.udp(local_port, self.dialect.OPEN_MS)
+        self._need_call()
+        return await self.sockets.udp(local_port, self.dialect.LINK_MS)
 
     async def resolve(self, host):
         """Return the address of a name as text. Raises ModemError `dns`."""
-        if is_address(host):
+        self._need_call()
+        if host.replace(".", "").isdigit():
             return host
-        self._need_call("resolve")
         for attempt in range(2):
-            try:
-                address = self.dialect.address(await self.channel.ask(self.dialect.resolve(host)) or b"")
-            except ModemError as problem:
-                if problem.code in ("timeout", "silent", "rebooted"):
-                    raise
-                address = None
+            address = self.dialect.address(await self._ask(self.dialect.resolve(host)))
             if address:
                 return address
             if not attempt:  # cards for things often come without name servers
-                await self._try(self.dialect.NAME_SERVERS)
-        raise ModemError("dns", "resolve")
+                await self._ask(self.dialect.NAME_SERVERS)
+        raise ModemError("dns", host)
 
     async def network_time_ms(self):
         """Return UTC ms since 1970 from the network, by NTP if it has not told, or None. Raises ModemError."""
-        now_ms = gsm.clock_ms(await self.channel.ask(self.dialect.CLOCK) or b"")
+        now_ms = gsm.clock_ms(await self._ask(self.dialect.CLOCK))
         if now_ms is None and self.cause is None:
             await self.channel.ask(self.dialect.time_server(_NTP_HOST))
-            await self._later("time_set", self.dialect.ASK_TIME, self.dialect.TIME_MS)
-            now_ms = gsm.clock_ms(await self.channel.ask(self.dialect.CLOCK) or b"")
+            await self._later("time_set", self.dialect.ASK_TIME, self.dialect.LINK_MS)
+            now_ms = gsm.clock_ms(await self._ask(self.dialect.CLOCK))
         return now_ms
 
     async def cell_location(self):
-        """Return (latitude, longitude in 1e-7 degrees, accuracy in m). Raises ModemError; takes up to two minutes."""
-        self._need_call("locate")
-        found = self.dialect.location(await self._later("located", self.dialect.LOCATE, self.dialect.LOCATE_MS))
+        """Return (latitude, longitude in 1e-7 degrees, accuracy in m). Raises ModemError, `location_<n>` with the
+        modem's code; takes up to two minutes."""
+        self._need_call()
+        found = self.dialect.location(
+            await self._later("located", self.dialect.LOCATE, self.dialect.LOCATE_MS)
+        )
         if isinstance(found, int):
-            raise ModemError(_LOCATION_ERRORS.get(found, "location_%d" % found), "locate")
+            raise ModemError("location_%d" % found, "locate")
         return found
 
     async def gnss_fix(self):
-        """Return None while there is no fix, else (latitude, longitude in 1e-7 degrees, accuracy in dm, ms since 1970
-        or None, speed in cm/s). The first call switches the receiver on. Raises ModemError `unsupported`."""
+        """Return None while there is no fix, else (latitude, longitude in 1e-7 degrees, accuracy in dm, ms since
+        1970 or None, speed in cm/s). The first call switches the receiver on. Raises ModemError `unsupported`."""
         if self._gnss is None:
-            await self._supported(self.dialect.GNSS_ON)
+            await self._supported(self.channel.ask(self.dialect.GNSS_ON))
             self._gnss = self._gnss or False
             self._gnss_ticks = time.ticks_ms()
-        waited_ms = time.ticks_diff(time.ticks_ms(), self._gnss_ticks)
-        if not self._gnss and waited_ms < self.dialect.GNSS_READY_MS:
+        if not self._gnss and self._since(self._gnss_ticks) < self.dialect.GNSS_MS:
             return None
         self._gnss = True
-        return self.dialect.fix(await self._supported(self.dialect.GNSS_FIX) or b"")
+        return self.dialect.fix(await self._supported(self.channel.ask(self.dialect.GNSS_FIX)) or b"")
 
     async def say(self, text):
-        """Speak text; returns when it is spoken. Raises ModemError: `unsupported`, `too_long`, `busy`, `timeout`."""
+        """Speak text; returns when it is spoken. Raises ModemError: `unsupported`, `too_long`, `busy`,
+        `timeout`."""
         if 4 * len(text) > self.dialect.SPEECH_HEX:
             raise ModemError("too_long", "say")
         if "spoken" in self._waits:
             raise ModemError("busy", "say")
-        try:
-            await self._later("spoken", self.dialect.speak(text), _SPEECH_MS + _SPEECH_CHAR_MS * len(text))
-        except ModemError as problem:
-            raise ModemError("unsupported" if problem.code == "error" else problem.code, "say") from None
+        time_ms = _SPEECH_MS + _SPEECH_CHAR_MS * len(text)
+        await self._supported(self._later("spoken", self.dialect.speak(text), time_ms))
 
     async def hush(self):
         """Stop speaking."""
-        await self._try(self.dialect.HUSH)
+        await self._ask(self.dialect.HUSH)
         if "spoken" in self._waits:
             self._waits["spoken"].finish()
 
     def complain(self):
         """No peer answers through a call that claims to be up: climb the ladder from its lowest rung."""
         self._counts["complaints"] += 1
-        self._unproven = True
-        self._received = self.sockets.received
+        self._unproven = self.sockets.received
         self._break("no_peer")
 
     # --- the vital task
@@ -197,8 +187,8 @@ class Modem:
             for task in tasks:
                 task.cancel()
             self._set_cause("modem_dead")
+            self._lose_all("closed")
             self.channel.drop_all("closed")
-            self.sockets.drop_all("closed")
 
     async def _guard(self, work, main):
         try:
@@ -208,30 +198,34 @@ class Modem:
             main.cancel()
 
     async def _once(self):
-        code = None
+        code = "rebooted"
         try:
             await self._bring_up()
             await self._stay_up()
         except ModemError as problem:
             code = problem.code
         self._standing = False
-        if code and code != "rebooted":
+        if code != "rebooted":
             await self._recover(code if code in _LOWEST else "modem_dead")
 
     async def _bring_up(self):
         self._rebooted = False
         await self._find()
-        await self._set_up()
+        for row in self.dialect.SETUP:
+            await self._ask(row)
+        if not self.imei:
+            self.imei = await self._read(self.dialect.IMEI)
+            self.model = await self._read(self.dialect.MODEL)
         await self._await_sim()
         await self._await_registration()
         await self._open_call()
 
     async def _find(self):
         """Find the speed at which the modem answers."""
-        for baud in (self.channel.baudrate,) + self.dialect.BAUDS:
-            self.channel.set_baudrate(baud)
+        for baudrate in (self.channel.baudrate,) + self.dialect.BAUDS:
+            self.channel.set_baudrate(baudrate)
             for _ in range(2):  # the first may only train the modem's own search
-                if await self.channel.knock(_KNOCK_MS):
+                if await self._knock():
                     await self.channel.ask(self.dialect.PROBES[0], strict=True)  # no late OK is left behind
                     self._deaf = False
                     self._powered = True
@@ -240,155 +234,123 @@ class Modem:
         self._deaf = True
         raise ModemError("modem_dead", "find")
 
-    async def _set_up(self):
-        for row in self.dialect.SETUP:
-            await self._try(row)
-        if self.imei is None:
-            self.imei = await self._text(self.dialect.IMEI)
-            self.model = await self._text(self.dialect.MODEL)
+    async def _knock(self):
+        try:
+            await self.channel.ask(self.dialect.AT, careful=False)
+        except ModemError as problem:
+            return problem.code == "error"
+        return True
 
     async def _await_sim(self):
         start = time.ticks_ms()
-        while True:
-            await self._read_sim()
-            if self.sim_state == "READY":
-                break
-            if time.ticks_diff(time.ticks_ms(), start) >= _SIM_MS:
+        await self._read_sim()
+        while self.sim_state != "READY":
+            if self._since(start) >= _SIM_MS:
                 raise ModemError("no_sim", "sim")
             await self._pause(_AGAIN_MS)
-        self.iccid = await self._text(self.dialect.ICCID)
-        imsi = await self._text(self.dialect.IMSI)
+            await self._read_sim()
+        self.iccid = await self._read(self.dialect.ICCID)
+        imsi = await self._read(self.dialect.IMSI)
         if imsi != self.imsi:
             self.imsi = imsi
-            self._access = self._failed_calls = 0
+            self._access = 0
 
     async def _await_registration(self):
         start = time.ticks_ms()
-        while True:
-            await self._read_signal()
-            await self._read_registration()
-            if self._registration in _HOME:
-                return
-            self._set_cause(self._no_registration())
-            if time.ticks_diff(time.ticks_ms(), start) >= _REGISTER_MS:
-                raise ModemError(self._no_registration(), "registration")
+        await self._read_network()
+        while self._registration not in _HOME:
+            self._set_cause(self._no_network())
+            if self._since(start) >= _REGISTER_MS:
+                raise ModemError(self.cause, "registration")
             await self._pause(_LISTEN_MS)
+            await self._read_network()
 
     async def _open_call(self):
         """Open the data call, on one access point after the other; raises ModemError `no_data_call`."""
-        names = gsm.access_points(self.imsi, self._settings.get("apn") or "")
+        names = gsm.access_points(self.imsi, self._settings.get("apn"))
         start = time.ticks_ms()
         for _ in range(2 * len(names)):
-            if time.ticks_diff(time.ticks_ms(), start) > _CALLS_MS:
-                break
             self._set_cause("no_data_call")
-            if await self._open_call_on(names[self._access % len(names)]):
-                self._failed_calls = 0
+            if await self._open_call_on(names[self._access // 2 % len(names)]):
+                self._access &= -2
                 return
-            self._failed_calls += 1
-            if self._failed_calls >= 2:
-                self._failed_calls = 0
-                self._access += 1
-            await self._close_call()
+            self._access += 1
+            if self._since(start) > _CALLS_MS:
+                break
             await self._pause(_AGAIN_MS)
+            await self._close_call()
         raise ModemError("no_data_call", "open")
 
     async def _open_call_on(self, name):
-        settings = self._settings
-        user, password = settings.get("apn_user") or "", settings.get("apn_password") or ""
-        for row in self.dialect.call_setup(name, user, password):
-            await self._try(row)
-        opened = self._expect("call")
-        command = self.channel.submit(Command(self.dialect.CALL))
-        try:
-            await command.wait()
-            return await opened.wait(self.dialect.CALL_MS) == b"0"
-        except ModemError as problem:
-            if problem.code in ("silent", "rebooted"):
-                raise
-            return b"already" in command.detail
-        finally:
-            self._forget("call", opened)
+        user, password = self._settings.get("apn_user"), self._settings.get("apn_password")
+        for row in self.dialect.call_setup(name, user, password or ""):
+            await self._ask(row)
+        error = await self._try(self._later("call", self.dialect.CALL, self.dialect.CALL_MS))
+        return error == b"0" or await self._call_stands()
+
+    async def _call_stands(self):
+        return await self._ask(self.dialect.CALL_STATE) == b"1"
 
     async def _close_call(self):
         self.sockets.drop_all("no_data_call")
-        try:
-            await self._later("call_closed", self.dialect.CALL_CLOSE, self.dialect.RELEASE_MS)
-        except ModemError as problem:
-            if problem.code in ("silent", "rebooted"):
-                raise
+        await self._try(self._later("call_closed", self.dialect.CALL_CLOSE, self.dialect.CLOSE_MS))
 
     async def _stay_up(self):
-        """Watch a standing call until it breaks; raises ModemError with the cause."""
+        """Watch a standing call until it breaks; raises ModemError with what broke it."""
         self._trouble = None
         self._standing = True
         self._set_cause(None)
-        await self._read_operator()
-        since = polled = time.ticks_ms()
-        lost = None  # ticks since when there is no registration
+        self.operator = gsm.text((gsm.fields(await self._ask(self.dialect.OPERATOR)) + [b""] * 3)[2])
+        since = polled = registered = time.ticks_ms()
         while self._trouble is None:
-            due_ms = _POLL_MS - time.ticks_diff(time.ticks_ms(), polled)
-            if due_ms <= 0:
-                polled = time.ticks_ms()
-                await self._poll()
+            left_ms = _POLL_MS - self._since(polled)
+            if left_ms > 0:
+                await self._pause(left_ms)
             else:
-                await self._pause(due_ms)
-            lost = self._judge_registration(lost)
-            if time.ticks_diff(time.ticks_ms(), since) > _HELD_MS:
+                polled = time.ticks_ms()
+                await self._read_network()
+                await self._read_sim()
+            registered = self._judge_registration(registered)
+            if self._since(since) > _HELD_MS:
                 since = time.ticks_ms()
                 self._note_held()
-        trouble = self._trouble
-        if trouble == "check":  # something restarted; ask whether the call outlived it
-            return await self._check_call()
-        raise ModemError(trouble, "call")
+        if self._trouble != "check":
+            raise ModemError(self._trouble, "call")
+        if not await self._call_stands():  # something restarted, and the call did not outlive it
+            raise ModemError("no_data_call", "call")
 
-    async def _poll(self):
-        await self._read_signal()
-        await self._read_registration()
-        await self._read_sim()
-
-    def _judge_registration(self, lost):
-        if self._registration in _HOME:
-            if lost is not None and self._trouble is None:
-                self._set_cause(None)
-            return None
-        now = time.ticks_ms()
+    def _judge_registration(self, registered):
+        # Returns the ticks when there was last a registration.
         if self._trouble is None:
-            self._set_cause(self._no_registration())
-        lost = now if lost is None else lost
-        if time.ticks_diff(now, lost) >= _REGISTER_MS:
-            self._break(self._no_registration())
-        return lost
-
-    async def _check_call(self):
-        try:
-            if await self.channel.ask(self.dialect.CALL_STATE) != b"1":
-                raise ModemError("no_data_call", "call")
-        except ModemError as problem:
-            raise ModemError("no_data_call" if problem.code == "error" else problem.code, "call") from None
+            home = self._registration in _HOME
+            self._set_cause(None if home else self._no_network())
+            if home:
+                return time.ticks_ms()
+            if self._since(registered) >= _REGISTER_MS:
+                self._break(self.cause)
+        return registered
 
     def _note_held(self):
-        if self._unproven and self.sockets.received != self._received:
-            self._unproven = False
-        if not self._unproven and self.cause is None:
+        if self._unproven != self.sockets.received and self.cause is None:
+            self._unproven = None
             self._ladder.held()
 
     # --- recovery
 
     async def _recover(self, code):
         self._set_cause(_CAUSES.get(code, code))
-        rung, wait_s = self._ladder.climb(self._now_s(), _LOWEST[code], self._rungs(code))
-        if rung is None:
-            # Nothing to take now; what heals by itself is seen by trying again without a cure.
-            await self._change(1000 * min(30, 5 if wait_s is None else wait_s))
-        else:
+        self._on_tick(time.ticks_ms())
+        rung, wait_s = self._ladder.climb(self._seconds, _LOWEST[code], self._rungs())
+        if rung is not None:
             await self._take_rung(rung)
+        else:  # nothing to take now; what heals by itself is seen by trying again without a cure
+            await self._change(5000 if wait_s is None else 1000 * min(30, wait_s))
 
-    def _rungs(self, code):
-        rungs = [] if code == "modem_dead" or self._deaf else [SOCKETS, CALL, RADIO]
-        if getattr(self._power, "key", None):
+    def _rungs(self):
+        rungs = [] if self._deaf else [SOCKETS, CALL, RADIO]
+        if self._power and self._power.key:
             rungs.append(POWER)
-        if getattr(self._power, "reset", None):
+        if self._power and self._power.reset:
             rungs.append(RESET)
         return rungs
 
@@ -400,22 +362,28 @@ class Modem:
             await self._close_call()
         else:
             self._counts["radio_cycles" if rung == RADIO else "power_cycles"] += 1
-            self.sockets.drop_all("no_data_call")
-            self._gnss = None
-            if rung == RADIO:
-                await self._try(self.dialect.RADIO)
-            elif rung == POWER:
-                await self._press_key()
-            else:
-                await self._hold(self._power.reset, self.dialect.RESET_MS)
-            await self._await_boot()
+            await self._restart(rung)
 
-    async def _press_key(self):
-        if self._powered:
-            await self._hold(self._power.key, self.dialect.KEY_OFF_MS)
-            await asyncio.sleep_ms(self.dialect.OFF_GAP_MS)
-        self._powered = True
-        await self._hold(self._power.key, self.dialect.KEY_ON_MS)
+    async def _restart(self, rung):
+        self._lose_all("no_data_call")
+        if rung == RADIO:
+            await self._ask(self.dialect.RADIO)
+        elif rung == RESET:
+            await self._hold(self._power.reset, self.dialect.RESET_MS)
+        else:
+            if self._powered:
+                await self._hold(self._power.key, self.dialect.KEY_OFF_MS)
+                await asyncio.sleep_ms(self.dialect.KEY_GAP_MS)
+            self._powered = True
+            await self._hold(self._power.key, self.dialect.KEY_ON_MS)
+        # Until it says that it has started, or answers.
+        self.channel.drop_all("rebooted")
+        self._rebooted = False
+        start = time.ticks_ms()
+        while self._since(start) < self.dialect.BOOT_MS and not self._rebooted:
+            await self._change(_AGAIN_MS)
+            if await self._knock():
+                break
 
     async def _hold(self, pin, ms):
         pin(True)
@@ -424,42 +392,26 @@ class Modem:
         finally:
             pin(False)
 
-    async def _await_boot(self):
-        """Wait until the modem says that it has started, or answers."""
-        self.channel.drop_all("rebooted")
-        self._rebooted = False
-        start = time.ticks_ms()
-        while time.ticks_diff(time.ticks_ms(), start) < self.dialect.BOOT_MS and not self._rebooted:
-            await self._change(_AGAIN_MS)
-            if not self._rebooted and await self.channel.knock(_KNOCK_MS):
-                break
-
     # --- what the modem says by itself
 
     def _on_urc(self, name, value):
-        if self.sockets.on_urc(name, value):
-            return
         waiting = self._waits.get(name)
         if waiting:
             if value:  # without one it only acknowledges
                 waiting.finish(value)
-        elif name in _ON_URC:
+        elif not self.sockets.on_urc(name, value) and name in _ON_URC:
             _ON_URC[name](self, value)
+            self._changed.set()
 
     def _on_boot(self, _):
         self._counts["reboots"] += 1
         self._rebooted = True
-        self._gnss = None
-        self.sockets.drop_all("rebooted")
-        for waiting in self._waits.values():
-            waiting.finish(error="rebooted")
+        self._lose_all("rebooted")
         self._break("rebooted")
 
     def _on_silent(self, _):
         self._deaf = True
-        self.sockets.drop_all("silent")
-        for waiting in self._waits.values():
-            waiting.finish(error="silent")
+        self._lose_all("silent")
         self._break("modem_dead")
 
     def _on_call_lost(self, _):
@@ -471,11 +423,9 @@ class Modem:
 
     def _on_sim(self, value):
         self._set_sim(gsm.text(value))
-        self._changed.set()
 
     def _on_registration(self, value):
-        self._registration = gsm.number(gsm.fields(value)[0], 4)
-        self._changed.set()
+        self._registration = gsm.numbers(value)[0]
 
     def _on_gnss_ready(self, _):
         self._gnss = True
@@ -485,8 +435,12 @@ class Modem:
         self._seconds += passed
         self._second_ticks = time.ticks_add(self._second_ticks, passed * 1000)
         self.sockets.on_tick(now)
-        if self.beat:
-            self.beat()
+
+    def _lose_all(self, code):
+        self._gnss = None
+        self.sockets.drop_all(code)
+        for waiting in self._waits.values():
+            waiting.finish(error=code)
 
     # --- facts
 
@@ -494,76 +448,70 @@ class Modem:
         try:
             self._set_sim(gsm.text(await self.channel.ask(self.dialect.SIM) or b""))
         except ModemError as problem:
-            if problem.code in ("silent", "rebooted"):
+            if problem.code in _FATAL:
                 raise
             if problem.code != "cme_14":  # 14: busy, it will say more later
                 self._set_sim("NOT INSERTED" if problem.code == "cme_10" else "FAILURE")
 
     def _set_sim(self, state):
         self.sim_state = state
-        self._sim_seen = self._sim_seen or state == "READY"
-        self.sim_pulled = self._sim_seen and state != "READY"
-        if state != "READY":
+        ready = state == "READY"
+        self._sim_seen = self._sim_seen or ready
+        self.sim_pulled = self._sim_seen and not ready
+        if not ready:
+            self._set_cause("no_sim")
             self._break("no_sim")
 
-    async def _read_signal(self):
-        self.rssi_dbm = gsm.rssi_dbm(await self._try(self.dialect.SIGNAL) or b"")
-        self.rsrp_dbm = gsm.rsrp_dbm(await self._try(self.dialect.QUALITY) or b"")
-
-    async def _read_registration(self):
-        values = gsm.numbers(await self._try(self.dialect.REGISTRATION) or b"")
-        if len(values) > 1 and values[1] is not None:
+    async def _read_network(self):
+        self.rssi_dbm = gsm.rssi_dbm(await self._ask(self.dialect.SIGNAL))
+        self.rsrp_dbm = gsm.rsrp_dbm(await self._ask(self.dialect.QUALITY))
+        values = gsm.numbers(await self._ask(self.dialect.REGISTRATION))
+        if len(values) > 1:
             self._registration = values[1]
 
-    async def _read_operator(self):
-        parts = gsm.fields(await self._try(self.dialect.OPERATOR) or b"")
-        self.operator = gsm.text(parts[2]) if len(parts) > 2 else None
-
-    def _no_registration(self):
+    def _no_network(self):
         return "no_signal" if self.rssi_dbm is None and self.rsrp_dbm is None else "no_registration"
 
     # --- helpers
 
-    async def _text(self, row):
-        return gsm.text(await self._try(row) or b"") or None
+    async def _read(self, row):
+        return gsm.text(await self._ask(row)) or None
 
-    async def _try(self, row):
-        # Ask, and take a refusal for no answer.
+    async def _ask(self, row):
+        # Ask, and take a refusal for an empty answer.
+        return await self._try(self.channel.ask(row)) or b""
+
+    async def _try(self, work):
         try:
-            return await self.channel.ask(row)
+            return await work
         except ModemError as problem:
-            if problem.code in ("silent", "rebooted"):
+            if problem.code in _FATAL:
                 raise
             return None
 
-    async def _supported(self, row):
+    async def _supported(self, work):
         try:
-            return await self.channel.ask(row)
+            return await work
         except ModemError as problem:
-            raise ModemError("unsupported" if problem.code == "error" else problem.code, problem.doing) from None
+            raise ModemError("unsupported" if problem.code == "error" else problem.code, "do") from None
 
     async def _later(self, name, row, timeout_ms):
         # A command whose result is only an acknowledgement; its end is a URC. Returns the URC's value.
-        over = self._expect(name)
+        over = self._waits[name] = Pending(name)
         try:
             await self.channel.ask(row)
             return await over.wait(timeout_ms)
         finally:
-            self._forget(name, over)
-
-    def _expect(self, name):
-        self._waits[name] = Pending(name)
-        return self._waits[name]
-
-    def _forget(self, name, pending):
-        if self._waits.get(name) is pending:
-            del self._waits[name]
+            if self._waits.get(name) is over:
+                del self._waits[name]
 
     async def _change(self, timeout_ms):
         # Wait for a URC worth a look.
+        if self.beat:
+            self.beat()
         self._changed.clear()
         try:
-            await asyncio.wait_for_ms(self._changed.wait(), timeout_ms)
+            await wait_for(self._changed, timeout_ms)
         except asyncio.TimeoutError:
             pass
 
@@ -571,6 +519,9 @@ class Modem:
         await self._change(timeout_ms)
         if self._rebooted:
             raise ModemError("rebooted", "wait")
+
+    def _since(self, ticks):
+        return time.ticks_diff(time.ticks_ms(), ticks)
 
     def _break(self, code):
         # The standing call has broken, or may have (`check`); before there is one, the running step finds out.
@@ -587,13 +538,9 @@ class Modem:
         else:
             self.up.clear()
 
-    def _need_call(self, doing):
+    def _need_call(self):
         if self.cause is not None:
-            raise ModemError("no_data_call", doing)
-
-    def _now_s(self):
-        self._on_tick(time.ticks_ms())
-        return self._seconds
+            raise ModemError("no_data_call", "modem")
 
 
 _ON_URC = {

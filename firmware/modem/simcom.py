@@ -12,10 +12,12 @@ sent (link,asked,confirmed); call (error, 0 open); call_closed; call_lost; spoke
 gnss_ready; check (something restarted, perhaps the modem); any other name is known and of no interest.
 """
 
+from micropython import const
+
 from modem import gsm
 
-_UNKNOWN_PLACE = 110  # LBS application note: other error
-_QUICK_MS = 2000
+_UNKNOWN_PLACE = const(110)  # LBS application note: other error
+_QUICK_MS = const(2000)
 
 
 class Simcom:

@@ -1,11 +1,11 @@
-"""TCP and UDP sockets on the modem's own stack, in its buffered mode, with two faces on one machine.
+"""TCP and UDP sockets on the modem's own stack, in its buffered mode: the machine and its face for asyncio.
 
 Owns the links (at most four), a receive ring for each (made at its first use, kept) and a transmit buffer where a
 stream face is used. The modem is read when it says that data arrived, and by a timer, since that word can be lost;
 never more is read than the ring has room for. What the network closed is drained before the end is told.
 
-The machine is synchronous: URCs, results and ticks move it on. `Socket` awaits it under asyncio, `SocketModule` is
-shaped like MicroPython's `socket` and drives the UART itself (`requests.socket = SocketModule(modem)`). Times in ms.
+The machine is synchronous: URCs, results and ticks move it on. `Socket` awaits it; `modem.blocking` has the face
+that is shaped like the module `socket` and drives the UART itself. Times in ms.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from micropython import RingIO, const
 
 from modem import gsm
 from modem.at import ModemError
-from modem.channel import Command, Pending
+from modem.channel import Command, Pending, wait_for
 
 _RING = const(2048)
 _READ_MIN = const(512)  # wait for this much room: small reads cost a command each
@@ -33,9 +33,7 @@ _POLL = const(3)  # py/stream.h: MP_STREAM_POLL and its flags
 _POLL_READ = const(1)
 _POLL_WRITE = const(4)
 _POLL_HANGUP = const(16)
-
-_ERRNO = {"timeout": 110, "refused": 111, "dns": -2, "no_data_call": 113, "no_socket": 24, "busy": 16}
-_RESET = const(104)
+_ECONNRESET = const(104)
 
 
 class Sockets:
@@ -47,28 +45,19 @@ class Sockets:
         self._links = [None] * dialect.LINKS  # the Socket on each
         self._rings = [RingIO(_RING)] + [None] * (dialect.LINKS - 1)
         self._outs = [None] * dialect.LINKS
-        self._scratch = bytearray(64)
         self.received = 0  # bytes, ever: proof that a peer is there
-        self._handlers = {
-            "arrived": Socket._on_arrived,
-            "closed": Socket._on_closed,
-            "opened": Socket._on_opened,
-            "released": Socket._on_released,
-            "sent": Socket._on_sent,
-        }
 
     def on_urc(self, name, value):
         """Take a URC; return whether it was about a socket."""
-        handler = self._handlers.get(name)
-        if handler is None:
+        if name not in _ON_URC:
             return False
         values = gsm.numbers(value)
-        link = values[0]
-        sock = self._links[link] if link is not None and 0 <= link < len(self._links) else None
-        if sock:
-            handler(sock, values)
-        elif name == "opened" and values[1:] == [0]:  # a connection given up that came about after all
-            self.channel.submit(Command(self.dialect.close(link)))
+        for sock in self._links:
+            if sock and sock.link == values[0]:
+                _ON_URC[name](sock, values)
+                return True
+        if name == "opened" and values[1:] == [0]:  # a connection given up that came about after all
+            self.channel.submit(Command(self.dialect.close(values[0])))
         return True
 
     def on_tick(self, now):
@@ -87,18 +76,16 @@ class Sockets:
         """Start closing every link."""
         for sock in self._links:
             if sock:
-                sock._fail("closed")
+                sock.start_close()
 
-    def take(self, udp=False):
+    def take(self):
         """Return a new Socket on a free link; raises ModemError `no_socket`."""
-        for link, sock in enumerate(self._links):
-            if sock is None:
-                ring = self._rings[link] = self._rings[link] or RingIO(_RING)
-                while ring.any():
-                    ring.readinto(self._scratch)
-                self._links[link] = Socket(self, link, ring, udp)
-                return self._links[link]
-        raise ModemError("no_socket", "open")
+        if None not in self._links:
+            raise ModemError("no_socket", "open")
+        link = self._links.index(None)
+        ring = self._rings[link] = self._rings[link] or RingIO(_RING)
+        sock = self._links[link] = Socket(self, link, ring)
+        return sock
 
     def release(self, link):
         """The link is free for the next."""
@@ -116,22 +103,21 @@ class Sockets:
 
     async def udp(self, local_port, timeout_ms):
         """Open a UDP socket on a local port and return it. Raises ModemError; may be cancelled."""
-        sock = self.take(udp=True)
+        sock = self.take()
         return await sock._open(self.dialect.open_udp(sock.link, local_port), timeout_ms)
 
 
 class Socket:
     """One connection. Made by Modem.connect() and Modem.udp()."""
 
-    def __init__(self, sockets, link, ring, udp):
+    def __init__(self, sockets, link, ring):
         self._sockets = sockets
         self._channel = sockets.channel
         self._dialect = sockets.dialect
         self.link = link
         self._ring = ring
-        self._udp = udp
         self._state = _OPENING
-        self._error = None  # code, once it failed
+        self._code = "closed"  # what a read or write of the closed socket raises: what it failed with
         self._opened = Pending("open")
         self._released = Pending("close")
         self._release_by = None  # ticks by which the modem must have released the link
@@ -145,16 +131,15 @@ class Socket:
         self._drained = False  # closed by the network and read to the end
         self._look_ms = _LOOK_FIRST_MS
         self._looked = time.ticks_ms()
-        self._stream = None
-        self.out_fill = 0  # bytes in the transmit buffer
-        self.peer = None  # UDP: (address, port) last sent to
+        self._out_fill = 0  # bytes in the transmit buffer
+        self._peer = ()  # UDP: (address, port) last sent to
 
     # --- the async face
 
     @property
     def closed(self):
         """True when nothing can be sent any more: closed here, failed, or the network's end has been read."""
-        return self._state > _ENDED or self._drained
+        return self._drained or self._state > _ENDED
 
     @property
     def rx_waiting(self):
@@ -163,9 +148,8 @@ class Socket:
 
     @property
     def stream(self):
-        """The non-blocking io.IOBase face, for TLS."""
-        self._stream = self._stream or Stream(self)
-        return self._stream
+        """A non-blocking io.IOBase face, for TLS."""
+        return Stream(self)
 
     async def readinto(self, buffer, timeout_ms=None):
         """Read at least one byte into buffer; return how many, 0 at the end of the stream.
@@ -173,53 +157,51 @@ class Socket:
         Raises ModemError `timeout`, `closed` or what the socket failed with. May be cancelled.
         """
         await self.wait_readable(timeout_ms)
-        return self.take_bytes(buffer) or 0
+        return self.take_bytes(buffer)
 
     async def wait_readable(self, timeout_ms=None):
         """Return when there are bytes or the end of the stream; raises as readinto. May be cancelled."""
         while not self.readable():
             self._readable.clear()
-            if timeout_ms is None:
-                await self._readable.wait()
-            else:
-                try:
-                    await asyncio.wait_for_ms(self._readable.wait(), timeout_ms)
-                except asyncio.TimeoutError:
-                    raise ModemError("timeout", "read") from None
-        self._check("read", _ENDED)
+            try:
+                await wait_for(self._readable, timeout_ms)
+            except asyncio.TimeoutError:
+                raise ModemError("timeout", "read") from None
+        self._check(_ENDED)
 
     async def write(self, buffer):
-        """Send all of buffer; returns when the modem's stack has it. Raises ModemError; a cancelled write leaves the
-        stream with a hole: close it."""
+        """Send all of buffer; returns when the modem's stack has it. Raises ModemError. A cancelled write leaves
+        the stream with a hole: close it."""
         view = memoryview(buffer)
+        size = self._dialect.PIECE
         async with self._lock:
-            for start in range(0, len(view), self._dialect.PIECE):
-                await self._write_piece(view[start : start + self._dialect.PIECE])
+            for start in range(0, len(view), size):
+                await self._write_piece(view[start : start + size])
 
     async def flush(self):
         """Send what the stream face has collected. Raises ModemError."""
         async with self._lock:
-            while self.out_fill:
-                count = self.out_fill
-                await self._write_piece(memoryview(self._sockets.out(self.link))[:count])
-                self.sent_out(count)
+            while self._out_fill:
+                out = memoryview(self._sockets.out(self.link))
+                count = self._out_fill
+                await self._write_piece(out[:count])
+                left = self._out_fill = self._out_fill - count
+                out[:left] = out[count : count + left]
 
     async def sendto(self, buffer, address, port):
         """UDP: send buffer as one datagram to an address. Raises ModemError."""
         async with self._lock:
-            self.peer = (address, port)
-            await self._write_piece(memoryview(buffer))
+            self._peer = (address, port)
+            await self._write_piece(buffer)
 
     async def recvfrom(self, buffer, timeout_ms=None):
         """UDP: read what is there; return (count, address, port), the peer being the one last sent to."""
-        count = await self.readinto(buffer, timeout_ms)
-        address, port = self.peer or (None, 0)
-        return count, address, port
+        return (await self.readinto(buffer, timeout_ms),) + self._peer
 
     async def close(self):
-        """Close the connection; returns when the link is free, or counts as free. Raises nothing of the modem's."""
-        self.start_close()
-        await self._released.wait()
+        """Close the connection; returns when the link is free, or counts as free. Raises nothing of the
+        modem's."""
+        await self.start_close().wait()
 
     async def _open(self, row, timeout_ms):
         try:
@@ -230,10 +212,10 @@ class Socket:
         return self
 
     async def _write_piece(self, view):
-        if self._sent:
-            await self._sent.wait(self._dialect.SENT_MS)
         try:
-            await self.start_send(view).wait(self._dialect.SENT_MS)
+            if self._sent:  # of a write that was cancelled
+                await self._sent.wait(self._dialect.LINK_MS)
+            await self.start_send(view).wait(self._dialect.LINK_MS)
         except ModemError as problem:
             self._fail(problem.code)
             raise
@@ -242,15 +224,25 @@ class Socket:
 
     def readable(self):
         """True when a read would not wait: bytes, the end, or a failure."""
-        return self._drained or self._state > _ENDED or self._ring.any() > 0
+        return self.closed or self._ring.any() > 0
 
     def take_bytes(self, buffer):
         """Move bytes from the ring into buffer; return how many, 0 at the end, None when there are none yet."""
-        self._check("read", _ENDED)
+        self._check(_ENDED)
         if not self._ring.any():
             return 0 if self._drained else None
         count = self._ring.readinto(buffer)
         self._pull()
+        return count
+
+    def keep(self, buffer):
+        """Put bytes into the transmit buffer for flush(); return how many it took."""
+        self._check(_OPEN)
+        out = self._sockets.out(self.link)
+        fill = self._out_fill
+        count = min(len(buffer), len(out) - fill)
+        memoryview(out)[fill : fill + count] = memoryview(buffer)[:count]
+        self._out_fill = fill + count
         return count
 
     def start_open(self, row):
@@ -260,65 +252,61 @@ class Socket:
 
     def start_send(self, view):
         """Send at most one piece; return the Pending that ends when the modem's stack has it."""
-        self._check("write", _OPEN)
+        self._check(_OPEN)
         self._sent = Pending("write")
-        row = self._dialect.send(self.link, len(view), *(self.peer or ()))
-        self._look_ms = _LOOK_FIRST_MS
-        self._looked = time.ticks_ms()
-        self._channel.submit(Command(row, payload=view, on_end=self._on_send_result))
+        self._look_soon(_LOOK_FIRST_MS)
+        row = self._dialect.send(self.link, len(view), *self._peer)
+        self._channel.submit(Command(row, view, on_end=self._on_send_result))
         return self._sent
 
     def start_close(self):
         """Give the link back to the modem; return the Pending that ends when it is free."""
         if self._state < _CLOSING:
-            self._state = _CLOSING
-            self._end_waits(self._error or "closed")
+            self._shut(_CLOSING)
             self._channel.submit(Command(self._dialect.close(self.link), on_end=self._on_close_result))
         return self._released
 
-    def sent_out(self, count):
-        """The first `count` bytes of the transmit buffer are gone; the rest moves up."""
-        self.out_fill -= count
-        if self.out_fill:
-            buffer = self._sockets.out(self.link)
-            buffer[: self.out_fill] = memoryview(buffer)[count : count + self.out_fill]
-
-    def _check(self, doing, last):
+    def _check(self, last):
         if self._state > last:
-            raise ModemError(self._error or "closed", doing)
+            raise ModemError(self._code, "socket")
+
+    def _look_soon(self, ms):
+        self._look_ms = ms
+        self._looked = time.ticks_ms()
 
     def _fail(self, code):
-        self._error = self._error or code
-        self.start_close()
+        if self._state < _CLOSING:
+            self._code = code
+            self.start_close()
 
     def _lose(self, code):
-        self._error = self._error or code
+        if self._state < _CLOSING:
+            self._code = code
         self._free()
 
     def _free(self):
         if self._state != _CLOSED:
-            self._state = _CLOSED
-            self._end_waits(self._error or "closed")
+            self._shut(_CLOSED)
             self._sockets.release(self.link)
             self._released.finish()
 
-    def _end_waits(self, code):
-        self._opened.finish(error=code)
+    def _shut(self, state):
+        self._state = state
+        self._opened.finish(error=self._code)
         if self._sent:
-            self._sent.finish(error=code)
-        self.out_fill = 0
+            self._sent.finish(error=self._code)
+        self._out_fill = 0
         self._readable.set()
 
     def _pull(self):
-        waiting = self._ring.any()
-        if not self._unread or self._reading or self._state > _ENDED or _RING - waiting < _READ_MIN:
-            return
-        self._reading = True
-        self._again = False
-        self._landed = 0
-        row = self._dialect.read(self.link, min(self._dialect.PIECE, _RING - waiting))
-        read = Command(row, sink=self._ring, on_data=self._on_data, on_end=self._on_read_result)
-        self._channel.submit(read, first=True)
+        room = _RING - self._ring.any()
+        if self._unread and not self._reading and self._state < _CLOSING and room >= _READ_MIN:
+            self._reading = True
+            self._again = False
+            self._landed = 0
+            row = self._dialect.read(self.link, min(self._dialect.PIECE, room))
+            read = Command(row, None, self._ring, self._on_data, self._on_read_result)
+            self._channel.submit(read, first=True)
 
     def _on_arrived(self, _):
         self._unread = self._again = True
@@ -329,8 +317,7 @@ class Socket:
             self._fail("corrupt")
             return
         self._landed = count
-        self._look_ms = _LOOK_LAST_MS
-        self._looked = time.ticks_ms()
+        self._look_soon(_LOOK_LAST_MS)
         self._sockets.received += count
         self._readable.set()
 
@@ -339,8 +326,7 @@ class Socket:
         if command.error in ("timeout", "silent", "rebooted"):
             self._fail(command.error)  # part of the data may be lost
             return
-        more = self._landed and self._dialect.unread(command.value or b"") > 0
-        self._unread = bool(more or self._again)
+        self._unread = self._again or self._landed and self._dialect.unread(command.value) > 0
         if self._state == _ENDED and not self._unread:
             self._drained = True
             self._readable.set()
@@ -360,11 +346,14 @@ class Socket:
             self._opened.finish(error=command.error)
 
     def _on_opened(self, values):
-        code = values[1] if len(values) > 1 else None
         if self._state == _OPENING and not self._opened.finished:
-            if code == 0:
+            if values[1:] == [0]:
+                while self._ring.any():  # what a read for the link's last socket still brought
+                    self._ring.read(64)
                 self._state = _OPEN
-            self._opened.finish(error=None if code == 0 else self._dialect.OPEN_ERRORS.get(code, "failed"))
+                self._opened.finish()
+            else:
+                self._opened.finish(error=self._dialect.OPEN_ERRORS.get(values[-1], "failed"))
 
     def _on_send_result(self, command):
         if command.error:
@@ -374,33 +363,37 @@ class Socket:
 
     def _on_sent(self, values):
         # A count other than the one asked for: the manual calls the socket unusable from then on.
-        if len(values) > 2 and values[1] == values[2]:
-            if self._sent:
-                self._sent.finish()
-        else:
+        if len(values) < 3 or values[1] != values[2]:
             self._fail("closed")
+        elif self._sent:
+            self._sent.finish()
 
     def _on_close_result(self, command):
         if command.error:
             self._free()  # it was not open any more
         else:
-            self._release_by = time.ticks_add(time.ticks_ms(), self._dialect.RELEASE_MS)
+            self._release_by = time.ticks_add(time.ticks_ms(), self._dialect.CLOSE_MS)
 
     def _on_released(self, _):
-        if self._state == _CLOSING:
-            self._free()
-        else:
-            self._lose("closed")
+        self._lose("closed")
 
     def _on_tick(self, now):
-        if self._state == _CLOSING and self._release_by is not None:
+        if self._release_by is not None:
             if time.ticks_diff(now, self._release_by) >= 0:
                 self._free()
-        elif self._state in (_OPEN, _ENDED) and time.ticks_diff(now, self._looked) >= self._look_ms:
-            self._looked = now
-            self._look_ms = min(2 * self._look_ms, _LOOK_LAST_MS)
+        elif self._state and time.ticks_diff(now, self._looked) >= self._look_ms:
+            self._look_soon(min(2 * self._look_ms, _LOOK_LAST_MS))
             self._unread = True
             self._pull()
+
+
+_ON_URC = {
+    "arrived": Socket._on_arrived,
+    "closed": Socket._on_closed,
+    "opened": Socket._on_opened,
+    "released": Socket._on_released,
+    "sent": Socket._on_sent,
+}
 
 
 class Stream(io.IOBase):
@@ -410,169 +403,23 @@ class Stream(io.IOBase):
         self._sock = sock
 
     def readinto(self, buffer):
-        """Return the bytes read, 0 at the end, None when there are none; raises OSError when the socket failed."""
-        try:
-            return self._sock.take_bytes(buffer)
-        except ModemError as problem:
-            raise OSError(_ERRNO.get(problem.code, _RESET)) from None
+        """Return the bytes read, 0 at the end, None when there are none; raises OSError when the socket
+        failed."""
+        return self._reached(self._sock.take_bytes, buffer)
 
     def write(self, buffer):
-        """Return the bytes taken, None when the buffer is full; Socket.flush() sends them."""
-        sock = self._sock
-        if sock.closed:
-            raise OSError(_RESET)
-        out = sock._sockets.out(sock.link)
-        fill = sock.out_fill
-        count = min(len(buffer), len(out) - fill)
-        if not count:
-            return None
-        out[fill : fill + count] = memoryview(buffer)[:count]
-        sock.out_fill = fill + count
-        return count
+        """Return the bytes taken, None when the buffer is full; Socket.flush() sends them. Raises OSError."""
+        return self._reached(self._sock.keep, buffer) or None
 
     def ioctl(self, request, flags):
         """Answer a poll."""
         if request != _POLL:
             return 0
-        sock = self._sock
-        ready = _POLL_HANGUP if sock.closed else 0
-        if sock.readable():
-            ready |= flags & _POLL_READ
-        if not sock.out_fill:
-            ready |= flags & _POLL_WRITE
-        return ready
+        ready = _POLL_READ if self._sock.readable() else 0
+        return flags & (ready | _POLL_WRITE) | (_POLL_HANGUP if self._sock.closed else 0)
 
-
-class BlockingSocket(io.IOBase):
-    """Like MicroPython's socket: TCP, blocking, driving the UART itself; OSError instead of ModemError."""
-
-    def __init__(self, modem):
-        self._modem = modem
-        self._sock = None
-        self._timeout_ms = 30000
-
-    def settimeout(self, seconds):
-        """Limit each wait to whole seconds; None gives two minutes, for nothing here waits for ever."""
-        self._timeout_ms = 120000 if seconds is None else max(1, int(seconds * 1000))
-
-    def connect(self, address):
-        """Connect to (address or name, port)."""
-        host = resolve(self._modem, address[0], self._timeout_ms)
+    def _reached(self, work, buffer):
         try:
-            self._sock = self._modem.sockets.take()
+            return work(buffer)
         except ModemError:
-            raise OSError(_ERRNO["no_socket"]) from None
-        row = self._modem.dialect.open_tcp(self._sock.link, host, address[1])
-        try:
-            self._wait(self._sock.start_open(row))
-        except OSError:
-            self.close()
-            raise
-
-    def write(self, buffer):
-        """Send all of buffer and return its length."""
-        view = memoryview(buffer)
-        size = self._modem.dialect.PIECE
-        for start in range(0, len(view), size):
-            try:
-                sent = self._sock.start_send(view[start : start + size])
-            except ModemError:
-                raise OSError(_RESET) from None
-            self._wait(sent)
-        return len(view)
-
-    send = write
-    sendall = write
-
-    def readinto(self, buffer):
-        """Read at least one byte into buffer; return how many, 0 at the end."""
-        sock = self._sock
-        if not self._modem.channel.drive(sock.readable, self._timeout_ms):
-            raise OSError(_ERRNO["timeout"])
-        return sock.stream.readinto(buffer)
-
-    def recv(self, count):
-        """Return up to count bytes, at least one but at the end."""
-        buffer = bytearray(count)
-        return bytes(memoryview(buffer)[: self.readinto(buffer)])
-
-    def read(self, count=-1):
-        """Return count bytes, or all until the end."""
-        data = b""
-        while count < 0 or len(data) < count:
-            part = self.recv(512 if count < 0 else min(512, count - len(data)))
-            if not part:
-                break
-            data += part
-        return data
-
-    def readline(self):
-        """Return bytes up to and with the next line feed."""
-        data = b""
-        while data[-1:] != b"\n":
-            part = self.recv(1)
-            if not part:
-                break
-            data += part
-        return data
-
-    def ioctl(self, request, flags):
-        """Answer a poll, and a close by a TLS stream on top."""
-        if request == _POLL:
-            return self._sock.stream.ioctl(request, flags) | flags & _POLL_WRITE
-        return 0
-
-    def makefile(self, *_):
-        """Return itself: it is a stream."""
-        return self
-
-    def close(self):
-        """Close the connection; waits until the link is free, bounded."""
-        if self._sock:
-            released = self._sock.start_close()
-            self._modem.channel.drive(lambda: released.finished, self._modem.dialect.RELEASE_MS)
-
-    def _wait(self, pending):
-        self._modem.channel.drive(lambda: pending.finished, self._timeout_ms)
-        pending.finish(error="timeout")
-        if pending.error:
-            raise OSError(_ERRNO.get(pending.error, _RESET))
-
-
-def resolve(modem, host, timeout_ms):
-    """Return a name's address as text, waiting for it without asyncio; raises OSError."""
-    if is_address(host):
-        return host
-    command = modem.channel.submit(Command(modem.dialect.resolve(host)))
-    modem.channel.drive(lambda: command.finished, timeout_ms)
-    command.finish(error="timeout")
-    address = modem.dialect.address(command.value) if command.value and not command.error else None
-    if not address:
-        raise OSError(_ERRNO["timeout" if command.error == "timeout" else "dns"])
-    return address
-
-
-def is_address(host):
-    """True for the four numbers of an IPv4 address."""
-    return host.count(".") == 3 and host.replace(".", "").isdigit()
-
-
-class SocketModule:
-    """Shaped like the module `socket`, over one modem."""
-
-    AF_INET = 2
-    SOCK_STREAM = 1
-    SOCK_DGRAM = 2
-    IPPROTO_TCP = 6
-
-    def __init__(self, modem):
-        self._modem = modem
-
-    def socket(self, *_):
-        """Return a BlockingSocket."""
-        return BlockingSocket(self._modem)
-
-    def getaddrinfo(self, host, port, *_):
-        """Return one entry of socket.getaddrinfo's shape; raises OSError."""
-        address = resolve(self._modem, host, 30000)
-        return [(self.AF_INET, self.SOCK_STREAM, self.IPPROTO_TCP, "", (address, port))]
+            raise OSError(_ECONNRESET) from None

@@ -43,7 +43,6 @@ FIELDS = (
     ("apn_password", "word", "", 0, 64),
     ("iccid", "word", "", 0, 20),
     ("voice", "bool", True, None, None),
-    ("volume", "int", 2, 0, 3),
     ("service_phone", "word", "", 0, 20),
     ("overtemperature_c", "int", 85, 50, 110),
     ("outage_causes", "causes", OUTAGE_CAUSES, OUTAGE_CAUSES, None),

@@ -20,25 +20,23 @@ _ANSWERS = const(16)  # answers that wait for the line at the most
 class Desk:
     """Takes orders to the guard and brings reports to the platform.
 
-    profile, config, clock, guard, outbox: the rooms of those names. facts: returns the heartbeat's flat dict. papers:
-    returns the login's content without its time.
+    profile: see `terminal.profiles`. parts: `terminal.parts.Parts`. outbox: what waits. facts: `terminal.facts.Facts`.
     """
 
-    def __init__(self, profile, config, clock, guard, outbox, boot, facts, papers):
+    def __init__(self, profile, parts, outbox, facts):
         self.place = None  # content of the last position reported, stamped; goes with each switching
         self.counters = {"orders": 0, "malformed": 0, "retained": 0, "strange": 0, "unsent": 0}
         self.beat = None
         self._profile = profile
-        self._clock = clock
-        self._guard = guard
+        self._clock = parts.clock
+        self._guard = parts.guard
         self._outbox = outbox
-        self._boot = boot
+        self._boot = parts.store.boots.number
         self._facts = facts
-        self._papers = papers
-        self._heartbeat_s = config.heartbeat_s
-        self._heartbeat = protocol.Heartbeat(config.full_heartbeat_s)
+        self._heartbeat_s = parts.config.heartbeat_s
+        self._heartbeat = protocol.Heartbeat(parts.config.full_heartbeat_s)
         self._heartbeat_due_s = 0
-        self._is_platform_proved = config.tls
+        self._is_platform_proved = parts.config.tls
         self._answers = []
         self._to_answer = asyncio.Event()
         self._to_report = asyncio.Event()
@@ -128,7 +126,7 @@ class Desk:
         """Send 00 and wait until the platform has it. Raises MqttError when it does not come through."""
         self._heartbeat.restart()
         self._heartbeat_due_s = self._clock.now_s()
-        content = protocol.stamped(self._papers(), self.moment())
+        content = protocol.stamped(self._facts.papers(), self.moment())
         await self._publish(session, protocol.LOGIN, content)
 
     async def serve(self, session, reader):
@@ -194,7 +192,7 @@ class Desk:
 
     async def _send_heartbeat(self, session, now_s):
         self._heartbeat_due_s = now_s + self._heartbeat_s
-        content = self._heartbeat.content(now_s, self._facts())
+        content = self._heartbeat.content(now_s, self._facts.heartbeat())
         await self._publish(session, protocol.HEARTBEAT, content)
         self._heartbeat.acknowledged(content, now_s)
 

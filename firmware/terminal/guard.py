@@ -20,17 +20,16 @@ class Guard:
     """Feeds facts to the interlock and executes what it returns.
 
     hooks: an object with `on_event(on, cause, job, estimated)`, `on_alarm(kind, phase)`, `on_announce(phrase)` and
-    `on_answer(request_id, code, text)`; all synchronous and short. make_relay: called once, with the state it begins in.
+    `on_answer(request_id, code, text)`; all synchronous and short.
     """
 
-    def __init__(self, interlock, make_relay, store, clock):
+    def __init__(self, interlock, store, clock):
         self.interlock = interlock
         self.hooks = None
         self.beat = None  # set by the supervisor's shell: called once a round to prove life
         self.record_failed = False  # the last record could not be written; the order was obeyed all the same
         self.is_welding = None
         self.welding_s = 0  # since boot, as sensed
-        self._make_relay = make_relay
         self._relay = None
         self._store = store
         self._clock = clock
@@ -44,10 +43,13 @@ class Guard:
 
     # ---- facts
 
-    def boot(self, kept, volatile, elapsed_s, firmware_failed=False):
-        """Decide what the welder gets at power-on; sets the relay before anything else is started."""
+    def boot(self, make_relay, kept, volatile, elapsed_s, firmware_failed=False):
+        """Decide what the welder gets at power-on, before anything else is started.
+
+        make_relay: called once, with the state the relay begins in.
+        """
         effects = self.interlock.boot(self._clock.now_s(), kept, volatile, elapsed_s, firmware_failed)
-        self._relay = self._make_relay(effects[0][1])  # a boot's first effect is the relay's: no other level before it
+        self._relay = make_relay(effects[0][1])  # a boot's first effect is the relay's: no other level before it
         self._do(effects)
 
     def attach(self, hooks):
@@ -75,9 +77,10 @@ class Guard:
         """The platform's verdict: this terminal is not let in."""
         self._do(self.interlock.session_refused(self._clock.now_s()))
 
-    def contact_failed(self):
-        """Return True while the contact does not follow the relay."""
-        return self._settled and self._relay.contact() is (not self.interlock.powered)
+    @property
+    def driver(self):
+        """The relay's driver: a lamp may hang on the same shift register."""
+        return self._relay.driver
 
     # ---- the task
 

@@ -11,6 +11,7 @@ from terminal import reasons
 from terminal.records import HANDOVER
 
 _ROUND_MS = const(1000)
+_PROVED_S = const(60)
 _ALIVE_S = const(600)  # 144 writes of a few bytes a day while powered
 _FAULTS = ("contact_failed", "contact_stuck")  # alarms that keep the relay from doing its duty
 
@@ -18,7 +19,7 @@ _FAULTS = ("contact_failed", "contact_stuck")  # alarms that keep the relay from
 class Herald:
     """Hooks of the guard, and the task that watches everything that is told when it changes.
 
-    parts: `terminal.start.Parts`. link, modem, desk, alarms, voice, led: the rooms of those names. celsius: returns the chip's
+    parts: `terminal.parts.Parts`. link, modem, desk, alarms, voice, led: the rooms of those names. celsius: returns the chip's
     temperature in whole degrees, or None.
     """
 
@@ -35,6 +36,7 @@ class Herald:
         self._celsius = celsius
         self._state = None
         self._was_online = False
+        self._is_proved = False
 
     # ---- hooks of the guard
 
@@ -85,6 +87,16 @@ class Herald:
         self._watch_alarms()
         if self._lock.powered and now_s % _ALIVE_S == 0:
             self._note_alive()
+        if not self._is_proved and now_s >= _PROVED_S:
+            self._prove()
+
+    def _prove(self):
+        """After a minute of service this boot counts as finished; where NVS fails, it stays open."""
+        self._is_proved = True
+        try:
+            self._parts.store.finish_boot()
+        except OSError as error:
+            self._parts.kept_problem = str(error)
 
     def faults(self):
         """Return the names of what keeps the relay from its duty."""

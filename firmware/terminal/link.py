@@ -30,12 +30,11 @@ _DEAF_TIMES = const(3)  # attempts without any peer before the modem is asked to
 class Link:
     """Keeps the session with the platform up.
 
-    modem: `modem.modem.Modem`. profile: see `terminal.profiles`. clock: `terminal.clock`. guard: gets the facts. log: takes one
-    line of text.
+    modem: `modem.modem.Modem`. profile: see `terminal.profiles`. parts: `terminal.parts.Parts`. log: takes one line of text.
     desk: `terminal.desk.Desk`, which logs in, takes the messages and sends the reports.
     """
 
-    def __init__(self, modem, profile, config, clock, guard, desk, log):
+    def __init__(self, modem, profile, parts, desk, log):
         self.cause = "modem_dead"  # None while the session is up
         self.untrusted = None  # code of tls.Untrusted, of the last handshake that failed so
         self.session = None
@@ -43,9 +42,9 @@ class Link:
         self.beat = None
         self._modem = modem
         self._profile = profile
-        self._config = config
-        self._clock = clock
-        self._guard = guard
+        self._config = parts.config
+        self._clock = parts.clock
+        self._guard = parts.guard
         self._desk = desk
         self._log = log
         self._wait_ms = _FIRST_WAIT_MS

@@ -121,11 +121,7 @@ class Answered:
         rows = self._rows
         wanted = _ACTION if action else 0
         for at in range(0, self._count * _ROW, _ROW):
-            if (
-                rows[at] == mark[0]
-                and rows[at + _ID_BYTES] & _ACTION == wanted
-                and rows[at : at + _ID_BYTES] == mark
-            ):
+            if rows[at] == mark[0] and rows[at + _ID_BYTES] & _ACTION == wanted and rows[at : at + _ID_BYTES] == mark:
                 return at
         return None
 

@@ -35,61 +35,6 @@ class GpioDriver:
         return self._pin_class(self._number, self._pin_class.OUT, value=level, hold=self._hold)
 
 
-class ShiftDriver:
-    """One output of a 74HC595 on three pins; the others keep their state.
-
-    The chip's latches hold through a reset of ours and are undefined after power-on, so they are filled
-    before the outputs are enabled, and the enable pin is never used to switch.
-    """
-
-    def __init__(self, pin_class, data, level):
-        out = pin_class.OUT
-        self._data = pin_class(data["data"], out, value=0)
-        self._clock = pin_class(data["clock"], out, value=0)
-        self._latch = pin_class(data["latch"], out, value=0)
-        self._mask = 1 << data["output"]
-        self._count = data.get("outputs", 8)
-        self._state = data.get("rest", 0)
-        self.write(level)
-        if data.get("enable") is not None:
-            self._enable = pin_class(data["enable"], out, value=0)
-
-    def write(self, level):
-        """Set the relay's output."""
-        self._change(self._mask, level)
-
-    def other(self, output):
-        """Return a pin-like object (`value(level)`) for another output, e.g. a lamp.
-
-        Raises ValueError for the relay's own.
-        """
-        if 1 << output == self._mask:
-            raise ValueError("the relay's own output")
-        return _Output(self._change, 1 << output)
-
-    def _change(self, mask, level):
-        self._state = self._state | mask if level else self._state & ~mask
-        bit = 1 << self._count
-        while bit > 1:  # the last output is shifted in first
-            bit >>= 1
-            self._data.value(1 if self._state & bit else 0)
-            self._clock.value(1)
-            self._clock.value(0)
-        self._latch.value(1)
-        self._latch.value(0)
-
-
-class _Output:
-    """One output of the shift register, used as a pin."""
-
-    def __init__(self, change, mask):
-        self._change = change
-        self._mask = mask
-
-    def value(self, level):
-        self._change(self._mask, level)
-
-
 class Debounced:
     """A reading that counts only after it has stayed the same for 30 ms; None until then.
 
@@ -113,28 +58,6 @@ class Debounced:
         elif self._timer.ticks_diff(self._timer.ticks_ms(), self._since) >= _STABLE_MS:
             self._settled = now
         return self._settled
-
-
-class AnalogSense:
-    """Welding current in 16 bits: on at the threshold, off the hysteresis below it, None when implausible."""
-
-    def __init__(self, adc, data):
-        self._adc = adc
-        self._on = data["threshold"]
-        self._off = data["threshold"] - data["hysteresis"]
-        self._lowest = data.get("lowest", 0)
-        self._highest = data.get("highest", 65535)
-        self._welding = None  # between the two thresholds nothing is known at first
-
-    def __call__(self):
-        raw = self._adc.read_u16()
-        if not self._lowest <= raw <= self._highest:
-            self._welding = None  # a torn or shorted wire: no proof that nobody welds
-        elif raw >= self._on:
-            self._welding = True
-        elif raw < self._off:
-            self._welding = False
-        return self._welding
 
 
 class Relay:
@@ -165,47 +88,12 @@ class Relay:
         return self._welding() if self._welding else None
 
 
-_DRIVERS = {"gpio": GpioDriver, "shift595": ShiftDriver}
+class LevelReader:
+    """Whether a pin is at the level that means yes."""
 
+    def __init__(self, pin, true_level):
+        self._pin = pin
+        self._true_level = true_level
 
-def make(board, powered, hardware, timer):
-    """Build the board's relay in the given state, without any other state in between.
-
-    board: dict with three keys, pins by number and readings in 16 bits:
-        "relay": "driver" "gpio" with "pin", "hold" (bool), or "shift595" with "data", "clock", "latch",
-            "enable" (None or a pin, active low), "output" from 0, "outputs" (8), "rest" (bits of the others);
-            both with "active" (level that energises the coil), "contact" ("normally_open" or "..._closed").
-        "readback": None, or "pin", "powered" (level), "pull" ("up", "down", None).
-        "welding": None, or "kind" "gpio" with "pin", "welding" (level), "pull", or "kind" "adc" with "pin",
-            "threshold", "hysteresis", "lowest" and "highest" (beyond: sensor broken), "atten" (ADC.ATTN_..).
-    hardware: the module machine. timer: the module time (ticks_ms, ticks_diff). Raises KeyError for a driver
-    that is not known.
-    """
-    data = board["relay"]
-    level_on = data.get("active", 1)
-    if data.get("contact") == "normally_closed":
-        level_on = 1 - level_on
-    driver = _DRIVERS[data["driver"]](hardware.Pin, data, level_on if powered else 1 - level_on)
-    contact = _contact(board.get("readback"), hardware, timer)
-    return Relay(driver, level_on, powered, contact, _welding(board.get("welding"), hardware, timer))
-
-
-def _contact(data, hardware, timer):
-    if not data:
-        return None
-    return Debounced(_level_reader(hardware.Pin, data, data["powered"]), timer)
-
-
-def _welding(data, hardware, timer):
-    if not data:
-        return None
-    if data["kind"] == "adc":
-        options = {"atten": data["atten"]} if "atten" in data else {}
-        return AnalogSense(hardware.ADC(hardware.Pin(data["pin"]), **options), data)
-    return Debounced(_level_reader(hardware.Pin, data, data["welding"]), timer)
-
-
-def _level_reader(pin_class, data, true_level):
-    pulls = {"up": pin_class.PULL_UP, "down": pin_class.PULL_DOWN}
-    pin = pin_class(data["pin"], pin_class.IN, pulls.get(data.get("pull")))
-    return lambda: pin.value() == true_level
+    def __call__(self):
+        return self._pin.value() == self._true_level

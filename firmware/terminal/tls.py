@@ -15,7 +15,8 @@ from micropython import const
 _ETIMEDOUT = const(110)
 _ECONNRESET = const(104)
 _RETRY_MS = const(20)  # TLS wants something the stream cannot tell of
-_CHANGE_CIPHER_SPEC = const(20)  # record type, RFC 5246 6.2.1; the server's Finished is the record after it
+_CHANGE_CIPHER_SPEC = const(20)  # record types, RFC 5246 6.2.1
+_APPLICATION_DATA = const(23)
 _HEADER = const(5)
 
 # mbedTLS's words on a certificate (x509.h, MBEDTLS_X509_CRT_ERROR_INFO_LIST) -> our code. MicroPython raises
@@ -45,26 +46,34 @@ class Untrusted(Exception):
 
 
 class _Watch(io.IOBase):
-    """Passes bytes between mbedTLS and the socket's stream, and tells when the server's Finished has come in.
+    """Passes bytes between mbedTLS and the socket's stream, and tells when the handshake is over.
 
-    mbedTLS has no word for "the handshake is over" that every MicroPython hands on.
+    mbedTLS has no word for that which every MicroPython hands on. In TLS 1.2 the server's Finished is the record
+    after its ChangeCipherSpec; in 1.3 all that follows is disguised as data, and our Finished is our first such.
     """
 
     def __init__(self, stream):
         self.is_over = False
         self._inner = stream.readinto
+        self._outer = stream.write
         self._at = 0  # bytes of the record header read
         self._left = 0  # bytes of the record still to come
         self._length = 0
+        self._type = 0
         self._changed = False
-        # Looked up on the object first: nothing of ours stands in the way of the data.
-        self.write = stream.write
+        self._disguised = False
         self.ioctl = stream.ioctl
 
     def readinto(self, buffer):
         n = self._inner(buffer)
         if n:
             self._follow(buffer, n)
+        return n
+
+    def write(self, buffer):
+        n = self._outer(buffer)
+        if n and self._disguised and buffer[0] == _APPLICATION_DATA:
+            self._over()
         return n
 
     def _follow(self, buffer, n):
@@ -91,11 +100,18 @@ class _Watch(io.IOBase):
             self._left = self._length
 
     def _record_over(self):
-        if self._changed:
-            self.is_over = True
-            self.readinto = self._inner
-        elif self._type == _CHANGE_CIPHER_SPEC:
+        if self._type == _CHANGE_CIPHER_SPEC:
             self._changed = True
+        elif self._type == _APPLICATION_DATA:
+            self._disguised = True
+        elif self._changed:
+            self._over()
+
+    def _over(self):
+        self.is_over = True
+        # Looked up on the object first: from now on nothing of ours stands in the way of the data.
+        self.readinto = self._inner
+        self.write = self._outer
 
 
 class Tls:

@@ -11,6 +11,7 @@ from micropython import const
 from terminal.borrow import borrow
 
 _WAITING = const(8)  # phrases at the most
+_ASKED = const(16)  # announcements not yet looked up: more than one round of the task can bring
 _STALE_S = const(45)  # "within a minute" is no longer true much later
 _AGAIN_MS = const(3000)  # a modem that is just starting is asked again
 _UNSUPPORTED = const(3)  # so many refusals in a row: this modem has no voice
@@ -32,17 +33,29 @@ class Voice:
         self._clock = clock
         self._phone = service_phone
         self._log = log
+        self._asked = []  # (name, minutes left, born_s)
         self._queue = []  # (urgency, name, text, born_s)
         self._refusals = 0
         self._wake = asyncio.Event()
 
     def announce(self, name, minutes_left=None):
-        """Queue a phrase; one that waits under this name is replaced. KeyError for an unknown name."""
+        """Ask for a phrase; one that waits under this name is replaced. Reads no file: the relay's owner calls this."""
         if not self.available:
             return
-        urgency, text = borrow("phrases").phrase(name, minutes_left, self._phone)
-        self._put((urgency, name, text, self._clock.now_s()))
+        self._asked = [asked for asked in self._asked if asked[0] != name]
+        if len(self._asked) >= _ASKED:
+            self._asked.pop(0)
+            self.counters["unspoken"] += 1
+        self._asked.append((name, minutes_left, self._clock.now_s()))
         self._wake.set()
+
+    def take_in(self):
+        """Look up what was announced and queue it by urgency. Raises KeyError for an unknown name, ImportError."""
+        phrases = borrow("phrases")
+        asked, self._asked = self._asked, []
+        for name, minutes_left, born_s in asked:
+            urgency, text = phrases.phrase(name, minutes_left, self._phone)
+            self._put((urgency, name, text, born_s))
 
     def waiting(self):
         """Return the names of the phrases that wait, in the order they will be spoken."""
@@ -51,7 +64,9 @@ class Voice:
     async def run(self):
         """Optional task: speak what waits, for ever."""
         while True:
-            while self._queue:
+            while self._asked or self._queue:
+                if self._asked:
+                    self.take_in()
                 await self._speak(self._queue.pop(0))
             self._wake.clear()
             await self._wake.wait()

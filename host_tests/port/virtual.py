@@ -235,11 +235,15 @@ class _Queue:
         """Wait dt ms (for ever when negative), or less when a stream is ready before."""
         if self.map and self._wake() or dt == 0:
             return
-        limit = None if dt < 0 else _world.ms + dt
-        while limit is None or _world.ms < limit:
-            _world.step(limit)
-            if self.map and self._wake():
-                return
+        queue = asyncio.core._task_queue
+        if dt > 0:
+            _world.step(_world.ms + dt)  # the loop asks again for the rest
+            self._wake()
+        while queue.peek() is None:
+            if _world.next_ms() is None:
+                raise RuntimeError("nothing is left that could ever happen")
+            _world.step(None)
+            self._wake()
 
 
 class World:
@@ -312,15 +316,13 @@ class World:
 
     def step(self, limit):
         """Move the clock to the next thing that happens, at most to limit (or None), and let it happen."""
-        target = self._next_ms()
-        if target is None and limit is None:
-            raise RuntimeError("nothing is left that could ever happen")
+        target = self.next_ms()
         if target is None or limit is not None and target > limit:
             target = limit
         self.ms = max(self.ms, target)
         self._happen()
 
-    def _next_ms(self):
+    def next_ms(self):
         """Return when the next thing happens, or None."""
         first = _earliest(self._watchdog_due, self._calls[0][0] if self._calls else None)
         for next_ms, _ in self._parts:
@@ -340,7 +342,7 @@ class World:
                 self._calls.pop(0)[1]()
             if self._watchdog_due is not None and self._watchdog_due <= self.ms:
                 raise Reset("wdt")
-            due = self._next_ms()
+            due = self.next_ms()
             if due is None or due > self.ms:
                 return
         raise RuntimeError("a part has something to do at %d ms again and again" % self.ms)

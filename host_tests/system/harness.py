@@ -61,14 +61,14 @@ class Process:
     """A child that prints one line of JSON when it is ready, and is ended with the block."""
 
     def __init__(self, command, log):
-        self._log = open(log, "ab")
-        self.popen = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self._log, cwd=ROOT)
+        with open(log, "ab") as errors:
+            self.popen = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, cwd=ROOT)
 
     def hello(self):
         """Return the first line it prints, as JSON."""
         line = self.popen.stdout.readline()
         if not line:
-            raise AssertionError(f"{self.popen.args} ended at once; see {self._log.name}")
+            raise AssertionError(f"{self.popen.args} ended at once; see the logs")
         return json.loads(line)
 
     def close(self):
@@ -79,7 +79,6 @@ class Process:
         self.popen.kill()
         self.popen.wait()
         self.popen.stdout.close()
-        self._log.close()
 
 
 class Platform:

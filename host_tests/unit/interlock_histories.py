@@ -43,7 +43,7 @@ class After:
 
 
 def player(micropython):
-    """Return play(*steps, causes=None, **settings) -> what the last step led to, all of them with every=True."""
+    """Return play(*steps, causes=None, **settings) -> what the last step led to, all with every=True."""
 
     def play(*steps, causes=None, every=False, **changed):
         case = {"settings": changed, "causes": causes, "steps": [list(step) for step in steps]}
@@ -90,9 +90,7 @@ FACTS = st.one_of(
     st.tuples(st.just("out_of_service"), SECONDS, st.booleans()),
     st.tuples(st.just("tick"), SECONDS),
 )
-REBOOTS = st.tuples(
-    st.just("reboot"), st.sampled_from([None, 0, 5, 60, 61]), st.booleans(), st.booleans(), st.booleans()
-)
+REBOOTS = st.tuples(st.just("reboot"), st.sampled_from([None, 0, 5, 60, 61]), st.booleans(), st.booleans(), st.booleans())
 ANYTHING = st.lists(st.one_of(FACTS, FACTS, FACTS, FACTS, REBOOTS), max_size=25)
 VALUES = st.fixed_dictionaries(
     {},

@@ -374,10 +374,10 @@ class Timeline:
             self._start_alarm(waiting["alarm"])
         elif "emergency" in self.alarms:
             self._end_alarm("emergency")
+        self._end_alarm("contact_stuck")
         if "welding_while_unpowered" in self.alarms:
             self.hit("15 bypass ends powered")
             self._end_alarm("welding_while_unpowered")
-        self._end_alarm("contact_stuck")
         for request_id in waiting["answers"]:
             self._answer(request_id, 1, 200, "on")
         return True

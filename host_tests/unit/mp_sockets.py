@@ -3,7 +3,7 @@ test_sockets.py."""
 
 import gc
 
-from modem.sockets import SocketModule
+from modem.blocking import SocketModule
 from mp_fakes import asyncio, run_cases, until, world
 from mp_modem_bench import OK, Bench, case, cases_of, fails_with
 

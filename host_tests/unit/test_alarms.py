@@ -4,6 +4,7 @@ import pytest
 from drivers import alarms as driver
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from terminal import alarms
 from terminal.alarm_kinds import KINDS
 
 NAMES = [row[0] for row in KINDS]
@@ -88,6 +89,16 @@ def test_the_log_says_in_english_what_begins_and_ends():
         "alarm sim_changed begins: another SIM than the provisioned one (8986)",
         "alarm sim_changed ends: another SIM than the provisioned one",
     ]
+
+
+def test_an_alarm_goes_out_without_its_text_when_the_file_system_is_dead(monkeypatch):
+    def broken(_):
+        raise OSError(5)
+
+    monkeypatch.setattr(alarms, "borrow", broken)
+    first, last = play(("begin", "contact_stuck", None), ("end", "contact_stuck", None))["reports"]
+    assert (first["kind"], first["start"], first["text"]) == ("contact_stuck", 0, None)
+    assert last["end"] == 1000
 
 
 @settings(max_examples=80, deadline=None)

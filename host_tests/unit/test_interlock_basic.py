@@ -117,9 +117,7 @@ def test_a_0_unpowers_in_the_order_relay_record_event_answer(play):
     assert (after.state, after.powered, after.job) == ("LOCKED", False, None)
 
 
-@pytest.mark.parametrize(
-    ("first", "second", "kept"), [("J", "J", "J"), ("J", None, "J"), (None, "K", "K"), (None, None, None)]
-)
+@pytest.mark.parametrize(("first", "second", "kept"), [("J", "J", "J"), ("J", None, "J"), (None, "K", "K"), (None, None, None)])
 def test_a_1_for_the_same_job_or_without_one_stays_on(play, first, second, kept):
     after = play(("command", 5, 1, "a", first), ("command", 9, 1, "b", second))
     assert after.effects == [RECORD, answer("b", 200, "on")]

@@ -76,9 +76,7 @@ def test_a_new_stop_unpowers_after_any_history(values, history, request_id, barr
     for step in steps:
         getattr(lock, step[0])(*step[1:])
     lock.tick(lock.now)
-    effects = lock.command(
-        lock.now, 0, "new" + str(request_id), None, 10**6, "platform", barred, out_of_service
-    )
+    effects = lock.command(lock.now, 0, "new" + str(request_id), None, 10**6, "platform", barred, out_of_service)
     answers = [effect for effect in effects if effect[0] == "answer"]
     assert answers[-1] == ("answer", "new" + str(request_id), 200, "off")
     if out_of_service is not False:
@@ -106,9 +104,7 @@ def test_one_long_tick_does_what_a_tick_every_second_does(values, history, span)
 
 def without_repeats(effects):
     """Two records in a row are one: a call needs to write it once."""
-    return [
-        effect for k, effect in enumerate(effects) if effect != ("record",) or effects[k - 1 : k] != [effect]
-    ]
+    return [effect for k, effect in enumerate(effects) if effect != ("record",) or effects[k - 1 : k] != [effect]]
 
 
 @RUNS

@@ -93,6 +93,33 @@ print(json.dumps(world.run(main(), 60000)))""",
     assert answer == [5000, 5000]
 
 
+def test_an_event_is_seen_at_its_time_by_a_loop_that_only_waits_for_a_stream(script):
+    answer = script("""
+uart = machine.UART(1, 115200)
+event = asyncio.Event()
+async def listen():
+    await asyncio.StreamReader(uart).read(1)
+async def main():
+    asyncio.create_task(listen())
+    world.at(5000, event.set)
+    await event.wait()
+    return world.ms
+print(json.dumps(world.run(main(), 60000)))""")
+    assert answer == 5000
+
+
+def test_an_event_cuts_a_long_sleep_of_others_short_for_the_one_who_waits(script):
+    answer = script("""
+event = asyncio.Event()
+async def main():
+    asyncio.create_task(beat(40000, []))
+    world.at(5000, event.set)
+    await event.wait()
+    return world.ms
+print(json.dumps(world.run(main(), 60000)))""")
+    assert answer == 5000
+
+
 def test_timeouts_and_cancellation_work_as_on_the_chip(script):
     answer = script("""
 uart = machine.UART(1, 115200)
@@ -209,7 +236,6 @@ def test_a_world_in_which_nothing_can_happen_any_more_says_so(script):
     answer = script("""
 async def main():
     await asyncio.Event().wait()
-world._end = None
 try:
     asyncio.run(main())
 except RuntimeError as error:

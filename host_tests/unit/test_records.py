@@ -12,7 +12,7 @@ RUNS = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-JOBS = st.one_of(st.none(), st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=16))
+JOBS = st.one_of(st.none(), st.text(st.characters(exclude_categories=["Cs"], max_codepoint=0xFFFF), min_size=1, max_size=21))
 ORDERS = st.lists(
     st.tuples(st.sampled_from([f"id{k}" for k in range(60)]), st.integers(0, 1), st.integers(0, 7)),
     max_size=32,
@@ -23,11 +23,11 @@ AGE = st.integers(-1, 10**9)
 VOLATILE = st.tuples(
     st.sampled_from(records.STATES),
     st.integers(0, 255),
-    st.integers(0, 600),
     st.lists(AGE, min_size=5, max_size=5),
     st.lists(st.integers(0, 599), max_size=3),
     JOBS,
 )
+RECORD = st.one_of(KEPT.map(lambda f: ("kept", f)), VOLATILE.map(lambda f: ("volatile", f)))
 DAMAGE = st.lists(st.tuples(st.integers(0, 400), st.integers(1, 255)), min_size=1, max_size=1)
 
 
@@ -48,12 +48,12 @@ def test_volatile_comes_back_as_it_was(micropython, fields):
     case = {"volatile": list(fields)}
     data, back = driver.run(case)
     assert back == list(fields)
-    assert len(data) <= 2 * 104
+    assert len(data) <= 2 * 102
     assert micropython.call("records", case) == [data, back]
 
 
 @RUNS
-@given(st.one_of(KEPT.map(lambda f: ("kept", f)), VOLATILE.map(lambda f: ("volatile", f))), DAMAGE)
+@given(RECORD, DAMAGE)
 def test_a_changed_byte_is_never_accepted(micropython, record, damage):
     case = {record[0]: list(record[1]), "damage": [list(change) for change in damage]}
     answer = driver.run(case)
@@ -62,14 +62,11 @@ def test_a_changed_byte_is_never_accepted(micropython, record, damage):
 
 
 @RUNS
-@given(
-    st.one_of(KEPT.map(lambda f: ("kept", f)), VOLATILE.map(lambda f: ("volatile", f))), st.integers(0, 40)
-)
-def test_a_record_cut_short_or_grown_is_never_accepted(record, cut):
-    assert driver.run({record[0]: list(record[1]), "cut": cut})[1] is None or cut == len(
-        bytes.fromhex(driver.run({record[0]: list(record[1])})[0])
-    )
-    assert driver.run({record[0]: list(record[1]), "more": "00"})[1] is None
+@given(RECORD, st.integers(0, 120), st.sampled_from(["", "00", "ff", "00000000"]))
+def test_a_record_cut_short_or_grown_is_never_accepted(record, cut, more):
+    whole = driver.run({record[0]: list(record[1])})[0]
+    data, back = driver.run({record[0]: list(record[1]), "cut": cut, "more": more})
+    assert (back is None) == (data != whole)
 
 
 def example_records():
@@ -115,27 +112,3 @@ def test_a_job_that_does_not_decode_takes_no_ban_down_with_it():
     data = records._seal(kept[:-5] + b"\xff")
     flags, _over, job, _answered = records.unpack_kept(data)
     assert (flags, job) == ([True, False, False, True], None)
-
-
-def test_the_pin_stays_on_over_a_reset_only_with_a_young_powered_record():
-    lock = Interlock({"resume_within_s": 60})
-    lock.boot(0)
-    assert not records.resumes_powered(lock.volatile(5), 1)
-    lock.command(5, 1, "a")
-    data = lock.volatile(9)
-    assert records.resumes_powered(data, 0)
-    assert records.resumes_powered(data, 60)
-    for bad, elapsed_s in ((data, 61), (data, None), (data, -1), (None, 0), (b"", 0), (data[:-1], 0)):
-        assert not records.resumes_powered(bad, elapsed_s)
-
-
-def test_the_pin_does_not_stay_on_for_a_fourth_resume():
-    lock = Interlock({})
-    lock.boot(0)
-    lock.command(5, 1, "a")
-    for _resume in range(3):
-        data = lock.volatile(lock.now)
-        assert records.resumes_powered(data, 5)
-        lock = Interlock({})
-        lock.boot(0, None, data, 5)
-    assert not records.resumes_powered(lock.volatile(lock.now), 5)

@@ -7,7 +7,7 @@ from drivers import voice as driver
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from modem.simcom import Simcom
-from terminal import reasons, timetable
+from terminal import reasons, timetable, voice
 from terminal.phrases import PHRASES, minutes, number, spelt
 
 SPEAK = ["speak"]
@@ -146,10 +146,32 @@ def test_one_refusal_at_the_start_does_not_silence_the_terminal():
     assert result["available"]
 
 
+def test_an_announcement_never_fails_its_caller_whatever_has_become_of_the_files(monkeypatch):
+    def broken(_):
+        raise ImportError
+
+    monkeypatch.setattr(voice, "borrow", broken)
+    room = voice.Voice(None, ValueError, driver.Clock(), "", print)
+    for _ in range(100):
+        room.announce("switched_on")
+    with pytest.raises(ImportError):
+        room.take_in()
+    monkeypatch.undo()
+    room.take_in()
+    assert room.waiting() == ["switched_on"]
+
+
+def test_announcements_nobody_looks_up_are_bounded():
+    room = voice.Voice(None, ValueError, driver.Clock(), "", print)
+    for name in PHRASES:
+        room.announce(name)
+    room.take_in()
+    assert room.counters["unspoken"] == len(PHRASES) - len(room.waiting())
+    assert len(room.waiting()) == 8
+
+
 STEP = st.one_of(
-    st.tuples(
-        st.just("announce"), st.sampled_from(sorted(PHRASES)), st.one_of(st.none(), st.integers(0, 1440))
-    ),
+    st.tuples(st.just("announce"), st.sampled_from(sorted(PHRASES)), st.one_of(st.none(), st.integers(0, 1440))),
     st.tuples(st.just("pass"), st.integers(0, 60)),
     st.just(("speak",)),
 )

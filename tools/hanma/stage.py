@@ -139,7 +139,13 @@ def _check_out(out):
 
 def _short_names():
     """Return the short name of each private name of the firmware; whatever the board, the same."""
-    return shorten.short_names({str(path): path.read_text(encoding="utf-8") for path in FIRMWARE.rglob("*.py")})
+    texts = {str(path): path.read_text(encoding="utf-8") for path in FIRMWARE.rglob("*.py")}
+    for path, text in texts.items():
+        try:
+            ast.parse(text)
+        except SyntaxError as error:
+            raise StageError(f"{path} has a SyntaxError: {error}") from error
+    return shorten.short_names(texts)
 
 
 def _place(tree, path, origin, source, short):

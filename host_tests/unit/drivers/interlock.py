@@ -10,7 +10,7 @@ from terminal.interlock import OUTAGE_CAUSES, Interlock
 
 
 def run(case):
-    """Return for each step effects, state, powered, job, barred, refused, is_out_of_service, minutes, next_s."""
+    """Return for each step effects, state, powered, job, barred, refused, out of service, minutes, next_s."""
     lock = _new(case)
     steps = case["steps"]
     if not steps or steps[0][0] != "boot":
@@ -20,9 +20,7 @@ def run(case):
         if step[0] == "reboot":
             lock, effects = _reboot(case, lock, *step[1:])
         else:
-            args = [
-                bytes.fromhex(arg) if step[0] == "boot" and isinstance(arg, str) else arg for arg in step[1:]
-            ]
+            args = [bytes.fromhex(arg) if step[0] == "boot" and isinstance(arg, str) else arg for arg in step[1:]]
             effects = getattr(lock, step[0])(*args)
         seen.append(_after(lock, effects))
     return seen

@@ -1,7 +1,7 @@
 """Packs and unpacks the interlock's records, with damage on the way.
 
-case: {"kept": [flags, emergencies over, job, [[id, action, answer], ...]]} or {"volatile": [state, announced, ages,
-resumes, job]}. "damage": [[at, value], ...] changes bytes (xor), "cut": n leaves n bytes, "more": hex adds some.
+case: {"kept": [flags, emergencies over, job, [[id, action, answer], ...]]} or {"volatile": [state, announced,
+ages, resumes, job]}. "damage": [[at, value], ...] changes bytes (xor), "cut": n leaves n, "more": hex adds.
 """
 
 from terminal import records

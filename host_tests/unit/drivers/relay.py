@@ -2,7 +2,7 @@
 sensed.
 """
 
-from terminal import relay
+from terminal import switchgear
 
 
 class Chip:
@@ -106,7 +106,7 @@ def run(case):
     timer = Timer()
     timer.now = (1 << 30) - 100
     hardware = Hardware(chip)
-    switch = relay.make(case["board"], case["powered"], hardware, timer)
+    switch = switchgear.make(case["board"], case["powered"], hardware, timer)
     readings = []
     for step in case["steps"]:
         _step(step, switch, chip, timer, readings)

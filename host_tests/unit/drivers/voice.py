@@ -11,7 +11,9 @@ class _Failure(Exception):
         self.code = code
 
 
-class _Clock:
+class Clock:
+    """Stands for the clock."""
+
     ms = 0
 
     def now_s(self):
@@ -41,7 +43,7 @@ def run(case):
 
 
 async def _live(case):
-    clock = _Clock()
+    clock = Clock()
     said = []
     log = []
     outcomes = list(case["outcomes"])
@@ -70,6 +72,7 @@ async def _play(steps, room, clock, said, log):
         elif step[0] == "pass":
             clock.ms += step[1] * 1000
         else:
+            room.take_in()
             waiting.append(room.waiting())
             task = task or asyncio.create_task(room.run())
             for _ in range(300):

@@ -171,8 +171,8 @@ class Platform:
         return self._settle(job_id, answer)
 
     async def finish(self, job_id):
-        """The welder ends the work. Returns the Outcome; a stop nobody answered goes out again
-        until the terminal has carried it out."""
+        """The welder ends the work. Returns the Outcome; a stop nobody answered goes out again until the
+        terminal has carried it out."""
         outcome = self._step("finish", self.rules.finish(job_id, self.clock_ms()))
         return await self._stop(outcome.job) if outcome.stop else outcome
 

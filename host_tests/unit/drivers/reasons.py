@@ -1,0 +1,16 @@
+"""Plays a history against the interlock and asks for the reason.
+
+case: {"steps": [[method, args...], ...], "cause": text or null, "faults": [...]}. The machine boots at second 0.
+"""
+
+from terminal import reasons
+from terminal.interlock import Interlock
+
+
+def run(case):
+    """Return [reason, minutes until emergency or None]."""
+    lock = Interlock({})
+    lock.boot(0)
+    for step in case["steps"]:
+        getattr(lock, step[0])(*step[1:])
+    return list(reasons.explain(lock, case["cause"], case["faults"], lock.now))
