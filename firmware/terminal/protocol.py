@@ -30,9 +30,7 @@ ANSWERS = {
     "service": ("维护状态只能关机", "service may only switch off"),
     "cancelled": ("命令已被取消", "cancelled by a later stop"),
     "contact_failed": ("已动作但触点未吸合", "the contact did not follow"),
-    "contact_stuck": ("已动作但触点未断开", "the contact is stuck"),
     "malformed": ("命令格式错误", "the command cannot be read"),
-    "fault": ("设备故障", "fault"),
 }
 
 MAX_COMMAND = const(4096)

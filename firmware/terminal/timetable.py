@@ -122,9 +122,9 @@ class Timetable:
         return bits
 
     def restore(self, bits, lock):
-        """Take the bits of pack() for the timers as they run now."""
+        """Take the bits of pack() for the timers as they run now; that of the link begins anew with the boot."""
         for k in range(len(CHANGES)):
-            if bits & (1 << k):
+            if bits & (1 << k) and CHANGES[k][1] is not _handover_due:
                 self._said[k] = CHANGES[k][1](lock)
 
     def _offer(self, now, at, deed, row):

@@ -127,9 +127,7 @@ class Tls:
         except (ValueError, OSError):
             raise Untrusted("ca_broken") from None
         try:
-            self._ssl = context.wrap_socket(
-                self._watch, server_hostname=hostname, do_handshake_on_connect=False
-            )
+            self._ssl = context.wrap_socket(self._watch, server_hostname=hostname, do_handshake_on_connect=False)
         except ValueError as error:
             raise Untrusted(_reason(error)) from None
 

@@ -373,29 +373,3 @@ def standins_bytes(micropython, time_factor=1, timeout_s=20):
             return cost
     finally:
         shutil.rmtree(directory)
-
-
-def shift595_edges(edges, data, clock, latch, outputs=8):
-    """Decode a 74HC595 from its three pins' edges.
-
-    Return [{"t_us", "bit", "level"}] for each change of an output (bit 0 is QA, the last one shifted in). The
-    register keeps its outputs while the chip resets; until the first latch they are unknown (None) and each
-    is reported.
-    """
-    level = {data: 0, clock: 0, latch: 0}
-    shifted, latched, found = 0, [None] * outputs, []
-    for edge in edges:
-        pin, value = edge["pin"], edge["level"]
-        if pin not in level:
-            continue
-        rising = value == 1 and level[pin] != 1
-        level[pin] = value
-        if rising and pin == clock:
-            shifted = (shifted << 1 | (1 if level[data] else 0)) & ((1 << outputs) - 1)
-        if rising and pin == latch:
-            for bit in range(outputs):
-                new = shifted >> bit & 1
-                if latched[bit] != new:
-                    latched[bit] = new
-                    found.append({"t_us": edge["t_us"], "bit": bit, "level": new})
-    return found

@@ -66,7 +66,7 @@ class Watch:
         return None
 
     def _relay(self, machine, effects, name, arguments):
-        recorded = self.relay is None or self.recorded_state == machine.state  # before the reset, before the wait
+        recorded = self.relay is None or self.recorded_state != LOCKED  # before the reset, before the wait
         is_stop = name == "command" and arguments["action"] == 0
         for effect in effects:
             recorded = recorded or effect == RECORD
@@ -76,6 +76,7 @@ class Watch:
                 return "the relay was given the level it had"
             if effect[1] == 1 and not recorded:
                 return "relay 1 before the record"
+            recorded = False
             self.relay = effect[1]
         return None if bool(self.relay) == machine.powered else "powered is not what the relay was told"
 

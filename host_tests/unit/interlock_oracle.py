@@ -286,7 +286,7 @@ class Oracle(Timeline):
         self._advance(now_s)
         if self.state == AUTHORISED and not self.settings["idle_lock_s"]:
             since = self.not_welding_since()
-            if since is not None and self.now - max(since, self.entered) > 14400:
+            if since is not None and self.now - max(since, self.entered) > 1800:
                 self.hit("11 idle off")
         self._settle()
         return self.effects
@@ -375,6 +375,8 @@ class Oracle(Timeline):
         self.outages.append((self.now, self.outage()))
         self._resume_welding(volatile)
         for phrase, at in volatile["announced"]:
+            if phrase == "handover_soon":  # no session outlives a reset: that run begins anew
+                continue
             unsensed = elapsed_s if phrase in ("idle_soon", "emergency_end_soon") else 0
             self.announced.add((phrase, at + shift + unsensed))
         self.resumes.append(self.now)

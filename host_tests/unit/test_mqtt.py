@@ -134,9 +134,7 @@ def test_messages_arrive_the_same_in_pieces_of_any_size(session, chunk):
     assert result["run"] == CLOSED
 
 
-@pytest.mark.parametrize(
-    ("flags", "retained", "dup"), [(0x32, False, False), (0x33, True, False), (0x3A, False, True)]
-)
+@pytest.mark.parametrize(("flags", "retained", "dup"), [(0x32, False, False), (0x33, True, False), (0x3A, False, True)])
 def test_retained_and_repeated_messages_are_told_as_such(session, flags, retained, dup):
     result = session([["send", publish(b"t", b"m", flags, 1)], ["end"]])
     assert result["heard"] == [["t", b"m".hex(), 1, retained, dup]]
@@ -293,17 +291,13 @@ def test_disconnect_says_so_and_closes_the_stream(session):
 
 
 def test_a_dead_stream_ends_run_and_everybody_who_waits(session):
-    result = session(
-        [["expect"], ["expect"], ["fail"]], beside=[["publish", "t", "a"], ["publish", "t", "b"]]
-    )
+    result = session([["expect"], ["expect"], ["fail"]], beside=[["publish", "t", "a"], ["publish", "t", "b"]])
     assert result["run"] == ["OSError", None]
     assert result["calls"] == [CLOSED, CLOSED]
 
 
 def test_nothing_can_be_said_after_the_end(session):
-    result = session(
-        [["end"]], calls=[["wait", 10], ["publish", "t", "a"], ["subscribe", "t"], ["disconnect"]]
-    )
+    result = session([["end"]], calls=[["wait", 10], ["publish", "t", "a"], ["subscribe", "t"], ["disconnect"]])
     assert result["calls"] == ["done", CLOSED, CLOSED, "done"]
     assert len(result["writes"]) == 1
 

@@ -13,6 +13,7 @@ import pytest
 from hanma.bench import certificates
 
 from host_tests.port import chip as chip_module
+from host_tests.port import register_log
 from host_tests.port.chip import HARD, PWRON, SOFT, WDT, Chip
 from host_tests.unit.replay import ROOT
 
@@ -321,24 +322,37 @@ def _serve_tls(near, files, ended):
                 data = data[os.write(near, data[:1000]) :]
 
 
-def test_a_shift_registers_outputs_can_be_read_off_the_log():
+def _register_log(*steps):
+    """Return the edges of pins 7 (data), 5 (clock), 6 (latch), 4 (enable): a byte is shifted out, a pair is an edge."""
     log = []
 
     def edge(pin, level):
         log.append({"t_us": len(log), "pin": pin, "level": level})
 
-    def shift(value):
+    for step in steps:
+        if isinstance(step, tuple):
+            edge(*step)
+            continue
         for bit in range(7, -1, -1):
-            edge(7, value >> bit & 1)
+            edge(7, step >> bit & 1)
             edge(5, 1)
             edge(5, 0)
         edge(6, 1)
         edge(6, 0)
+    return log
 
-    for pin in (7, 5, 6):
-        edge(pin, 0)
-    shift(0b00000000)
-    shift(0b01000001)
-    shift(0b01000000)
-    found = [(each["bit"], each["level"]) for each in chip_module.shift595_edges(log, 7, 5, 6)]
-    assert found == [(bit, 0) for bit in range(8)] + [(0, 1), (6, 1), (0, 0)]
+
+def _outputs(log, **options):
+    return [(each["bit"], each["level"]) for each in register_log.shift595_edges(log, 7, 5, 6, **options)]
+
+
+def test_a_shift_registers_outputs_can_be_read_off_the_log():
+    log = _register_log((7, 0), (5, 0), (6, 0), 0b00000000, 0b01000001, 0b01000000)
+    assert _outputs(log) == [(bit, 0) for bit in range(8)] + [(0, 1), (6, 1), (0, 0)]
+
+
+def test_a_shift_registers_outputs_are_off_while_nobody_enables_them():
+    log = _register_log(0b00000001, (4, 0), (4, None), (5, None), (4, 0))
+    shown = [(bit, 1 if bit == 0 else 0) for bit in range(8)]
+    hidden = [(bit, None) for bit in range(8)]
+    assert _outputs(log, enable=4) == shown + hidden + shown

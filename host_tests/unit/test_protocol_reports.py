@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from terminal import protocol
 
+from host_tests.unit import replay
+
 NOW = 1767225600123
 CLOCK = [NOW, 12, 90000]
 NO_CLOCK = [None, 12, 90000]
@@ -188,15 +190,29 @@ def test_a_failed_order_is_500_and_an_unknown_time_is_0():
     assert answer["result"] == {"answer": "busy"}
 
 
-@pytest.mark.parametrize(
-    "text", ["on", "off", "busy", "stale", "future", "out_of_service", "service", "cancelled", "malformed"]
-)
+@pytest.mark.parametrize("text", sorted(protocol.ANSWERS))
 def test_every_answer_has_words_in_both_languages(text):
     chinese = json.loads(protocol.answer(500, text, NOW))["message"]
     english = json.loads(protocol.answer(500, text, NOW, english=True))["message"]
     assert chinese != text
     assert not chinese.isascii()
     assert english.isascii()
+
+
+@pytest.mark.parametrize("document", ["messages.md", "messages.zh-CN.md"])
+def test_the_document_names_every_answer_alarm_reason_and_field(document):
+    from terminal.alarm_kinds import KINDS
+    from terminal.reasons import REASONS
+
+    words = [*protocol.ANSWERS, *REASONS, *FACTS, *(kind[0] for kind in KINDS), *protocol.Command._fields[1:-1]]
+    document = (replay.ROOT / "docs" / document).read_text(encoding="utf-8")
+    assert [word for word in words if f"`{word}`" not in document] == []
+
+
+def test_the_interlock_has_no_answer_without_words():
+    from terminal.records import ANSWERS
+
+    assert {text for _, text in ANSWERS} <= set(protocol.ANSWERS)
 
 
 # ---- heartbeats

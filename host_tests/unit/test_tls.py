@@ -169,9 +169,7 @@ def test_a_certificate_of_the_future_is_refused_as_such(connect, serving, author
     assert result["untrusted"] == "not_yet_valid"
 
 
-def test_a_stranger_with_an_expired_certificate_is_first_of_all_a_stranger(
-    connect, serving, authority, stranger
-):
+def test_a_stranger_with_an_expired_certificate_is_first_of_all_a_stranger(connect, serving, authority, stranger):
     result = connect(serving(stranger.issue(days=(-20, -10))), authority.der())
     assert result["untrusted"] == "unknown_ca"
 
@@ -214,9 +212,7 @@ def test_a_server_of_tls_1_3_alone_is_served_or_left_without_a_question_of_trust
 
 
 @pytest.mark.parametrize("most", [1, 100000])
-def test_a_stranger_is_found_out_in_the_handshake_in_pieces_of_any_size(
-    connect, serving, authority, stranger, most
-):
+def test_a_stranger_is_found_out_in_the_handshake_in_pieces_of_any_size(connect, serving, authority, stranger, most):
     result = connect(serving(authority.issue()), stranger.der(), most=most)
     assert result["untrusted"] == "unknown_ca"
     assert "shaken" not in result

@@ -1,12 +1,14 @@
-"""Gives the firmware's private names short ones before it is compiled: a name costs about 20 bytes of the chip's heap.
+"""Gives the firmware's private names and arguments short ones before it is compiled: a name costs 20 bytes of heap.
 
 State: none. A private name begins with one underscore. Names that meet in no file may share a short one, so a few dozen serve
 all; files whose classes inherit from each other count as one. `SOURCE=1` stages the files as they are written.
 """
 
+import ast
 import io
 import keyword
 import re
+import string
 import tokenize
 
 _PRIVATE = re.compile(r"\b_[A-Za-z][A-Za-z0-9_]*\b")
@@ -78,3 +80,55 @@ def _words():
     while True:
         ends = [end + digit for end in ends for digit in _DIGITS]
         yield from ("_" + end for end in ends if not keyword.iskeyword("_" + end))
+
+
+def keywords_in(text):
+    """Return the names that a file's calls give as keywords: arguments so named must keep their names."""
+    return {node.arg for node in ast.walk(ast.parse(text)) if isinstance(node, ast.keyword) and node.arg}
+
+
+def with_short_arguments(text, keywords):
+    """Return a file's text with the arguments of its functions renamed, but for those that some call names.
+
+    MicroPython keeps an argument's name with the function; a dozen letters serve them all. Comments and lines are lost.
+    """
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            _rename_arguments(node, keywords)
+    return ast.unparse(tree) + "\n"
+
+
+def _rename_arguments(function, keywords):
+    given = function.args
+    arguments = [*given.posonlyargs, *given.args, *filter(None, (given.vararg, given.kwarg))]
+    body = function.body if isinstance(function.body, list) else [function.body]
+    inside = [node for part in body for node in ast.walk(part)]
+    used = {node.id for node in inside if isinstance(node, ast.Name)} | _bound_inside(inside)
+    taken = used | {one.arg for one in ast.walk(given) if isinstance(one, ast.arg)}
+    free = (letter for letter in string.ascii_letters if letter not in taken)
+    for argument in arguments:
+        old = argument.arg
+        if old == "self" or len(old) == 1 or old in keywords or old in _bound_inside(inside):
+            continue
+        argument.arg = next(free)
+        for node in inside:
+            if isinstance(node, ast.Name) and node.id == old:
+                node.id = argument.arg
+
+
+def _bound_inside(nodes):
+    """Return names that something else than an assignment binds or declares within these nodes."""
+    names = set()
+    for node in nodes:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            names |= {one.arg for one in ast.walk(node.args) if isinstance(one, ast.arg)}
+        elif isinstance(node, (ast.Global, ast.Nonlocal)):
+            names |= set(node.names)
+        elif isinstance(node, ast.ExceptHandler) and node.name:
+            names.add(node.name)
+        elif isinstance(node, ast.comprehension):
+            names |= {one.id for one in ast.walk(node.target) if isinstance(one, ast.Name)}
+        elif isinstance(node, ast.alias):
+            names.add((node.asname or node.name).split(".")[0])
+    return names

@@ -93,7 +93,7 @@ def stage(board, out, source=False):
     out = pathlib.Path(out).absolute()
     parts = _parts(board)
     _check_out(out)
-    short = {} if source else _short_names()
+    short = None if source else _Shortener()
     with toolchain.making(out) as fresh:
         files = tuple(_place(fresh, path, origin, source, short) for path, origin in parts)
         digest = _digest(fresh)
@@ -137,19 +137,22 @@ def _check_out(out):
         raise StageError(f"{out} holds {named}, not put there by staging: name another directory")
 
 
-def _short_names():
-    """Return the short name of each private name of the firmware; whatever the board, the same."""
-    texts = {str(path): path.read_text(encoding="utf-8") for path in FIRMWARE.rglob("*.py")}
-    for path, text in texts.items():
-        try:
-            ast.parse(text)
-        except SyntaxError as error:
-            raise StageError(f"{path} has a SyntaxError: {error}") from error
-    return shorten.short_names(texts)
+class _Shortener:
+    """Shortens the names of one firmware file; whatever the board, in the same way."""
+
+    def __init__(self):
+        files = {str(path): path.read_text(encoding="utf-8") for path in FIRMWARE.rglob("*.py")}
+        self._names = shorten.short_names(files)
+        self._keywords = set().union(*(shorten.keywords_in(text) for text in files.values()))
+
+    def __call__(self, path):
+        """Return the text of a file with short names."""
+        text = shorten.shortened(path.read_text(encoding="utf-8"), self._names)
+        return shorten.with_short_arguments(text, self._keywords)
 
 
 def _place(tree, path, origin, source, short):
-    """Copy or compile one file into the tree; what is compiled has short private names."""
+    """Copy or compile one file into the tree; what is compiled has short names."""
     compiled = not source and path not in _AS_SOURCE
     target = tree / (path.removesuffix(".py") + ".mpy" if compiled else path)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -157,7 +160,7 @@ def _place(tree, path, origin, source, short):
     if path == _BOARD:
         written.write_text(f"BOARD = {load_board(origin.stem)!r}\n", encoding="utf-8")
     elif compiled and FIRMWARE in origin.parents:
-        written.write_text(shorten.shortened(origin.read_text(encoding="utf-8"), short), encoding="utf-8")
+        written.write_text(short(origin), encoding="utf-8")
     else:
         shutil.copyfile(origin, written)
     if compiled:

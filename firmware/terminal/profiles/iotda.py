@@ -20,10 +20,7 @@ _BLOCK = const(64)  # SHA-256's, for HMAC
 _ANY_HOUR = "2025010100"  # sign type 0: must be there, is not checked
 _FIRST_MS = 1704067200000  # 2024-01-01: no server says less
 _LAST_MS = 4102444800000  # 2100-01-01
-_TIME_REQUEST = (
-    '{"services":[{"service_id":"$time_sync","event_type":"time_sync_request",'
-    '"paras":{"device_send_time":%d}}]}'
-)
+_TIME_REQUEST = '{"services":[{"service_id":"$time_sync","event_type":"time_sync_request","paras":{"device_send_time":%d}}]}'
 _MAX_WAIT_MS = const(60000)  # a time answer older than this is worth nothing
 
 

@@ -153,7 +153,7 @@ class Screen:
         rows = [
             ("继电器 relay", _LEVELS.get(facts.get("relay"), "—")),
             ("状态 state", Text(both(facts.get("state")), _COLOURS.get(facts.get("state"), ""))),
-            ("原因 reason", both(facts.get("reason"))),
+            ("原因 reason", _reason(facts)),
             ("链路 link", "在线 online" if view and view.online else "离线 offline"),
             ("信号 signal", signal(facts.get("rsrp"))),
             ("位置 position", place(view.position if view else None)),
@@ -270,6 +270,12 @@ def tell(outcome):
     if outcome.refusal:
         return outcome.refusal.text()
     return f"{outcome.job.job} {both(outcome.job.state)}"
+
+
+def _reason(facts):
+    minutes = facts.get("minutes")
+    wait = f" · {minutes} 分钟后应急 min to emergency" if isinstance(minutes, int) else ""
+    return both(facts.get("reason")) + wait
 
 
 def _line(seen):
