@@ -9,10 +9,11 @@ try:
     micropython.kbd_intr(-1)
     from terminal.borrow import borrow
 
-    supervisor = borrow("app").build()
+    supervisor, leave = borrow("app").build()
     gc.collect()
     gc.threshold(gc.mem_free() // 4 + gc.mem_alloc())
     asyncio.run(supervisor.run())
+    asyncio.run(leave("restart"))
 except BaseException as error:
     import sys
 

@@ -28,7 +28,7 @@ _TX_BYTES = const(2048)
 
 
 def build():
-    """Return the supervisor with every task of this terminal."""
+    """Return (supervisor with every task of this terminal, what to await before a planned restart)."""
     parts = borrow("start").begin()
     feed = machine.WDT(timeout=_WATCHDOG_MS).feed
     modem = _modem(parts.board["modem"], parts.config)
@@ -41,11 +41,11 @@ def build():
     lamp = led.make(parts.board, machine, parts.guard.driver)
     link = Link(modem, profile, parts, desk, facts.log)
     herald = Herald(parts, modem, link, desk, alarm_book, speaker, lamp, thermometer.celsius)
-    supervisor = Supervisor(parts.clock, facts.reset, feed, facts.log, sys.print_exception, gc.collect)
+    supervisor = Supervisor(parts.clock, facts.restarting, feed, facts.log, sys.print_exception, gc.collect)
     facts.watch(herald, alarm_book, supervisor, (link, desk, speaker, supervisor, modem))
     parts.guard.attach(herald)
     _add_tasks(supervisor, parts, modem, link, desk, herald, speaker, lamp)
-    return supervisor
+    return supervisor, link.leave
 
 
 def _add_tasks(supervisor, parts, modem, link, desk, herald, speaker, lamp):

@@ -84,8 +84,7 @@ class Facts:
         """Print one line for whoever has a cable."""
         print("%d %s" % (self._parts.clock.now_s(), text))
 
-    def reset(self, why):
-        """Reset the board, and let the next boot know why."""
+    def restarting(self, why):
+        """Let the next boot know why this one ends."""
         self.log("reset: " + why)
         self._parts.store.mark_intent(why)
-        machine.reset()

@@ -92,8 +92,10 @@ class Guard:
                 self._look()
             else:
                 await self._pause()
-                self._sense()
-            self._do(self.interlock.tick(self._clock.now_s()))
+            now_s = self._clock.now_s()
+            self._do(self.interlock.tick(now_s))
+            if not self._held:
+                self._sense(now_s)
             self._save_volatile()
             if self.beat:
                 self.beat()
@@ -105,8 +107,8 @@ class Guard:
             pass
         self._moved.clear()
 
-    def _sense(self):
-        now_s = self._clock.now_s()
+    def _sense(self, now_s):
+        """Report what the senses say; after the tick, so that no reading from before a switching is told of after it."""
         welding = self._relay.welding()
         if welding is not self.is_welding:
             self.is_welding = welding

@@ -59,6 +59,11 @@ class Link:
             self._down(cause)
             await self._pause()
 
+    async def leave(self, reason):
+        """Say goodbye before a planned restart; bounded."""
+        if self.session:
+            await self._desk.leave(self.session, reason)
+
     def _down(self, cause):
         if cause != self.cause:
             self._log("link down: " + cause)
@@ -168,7 +173,7 @@ class Link:
             pass
         finally:
             if reader:
-                reader.cancel()
+                await _ended(reader)
         self.counters["drops"] += 1
         return self._lost(began)
 
@@ -228,6 +233,15 @@ class Link:
 
 class _NoClock(Exception):
     """TLS, or the log-in, wants the time and nobody tells it."""
+
+
+async def _ended(reader):
+    """Cancel the reader and take what it died of: it is known already."""
+    reader.cancel()
+    try:
+        await reader
+    except (asyncio.CancelledError, MqttError, ModemError, OSError):
+        pass
 
 
 async def _close(stream):

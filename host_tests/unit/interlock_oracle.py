@@ -85,7 +85,7 @@ class Oracle(Timeline):
             self._authorise(request_id, job)
 
     def _refuse(self, request_id, refusal):
-        if self.waiting and request_id in self.waiting["answers"]:  # its own answer is still to come
+        if request_id is not None and self.is_waiting(request_id):  # its own answer is still to come
             self.effects.append(("answer", request_id, 500, refusal))
             return
         if request_id is not None:
@@ -97,6 +97,8 @@ class Oracle(Timeline):
             self.hit("3 unbars")
         self.barred = False
         self.ordered = self.now
+        if request_id is not None:  # stored at once: the record is written now, not when the wait is over
+            self._store(request_id, 1, 200, "on")
         for entry in self.answers:  # a 0 before this 1 is over, but not one with this very id
             if entry[1] == 0 and entry[0] != request_id:
                 entry[4] = True

@@ -413,6 +413,9 @@ class Timeline:
         if request_id is None:
             self.hit("1 no id")
             return
+        self._store(request_id, action, code, text)
+
+    def _store(self, request_id, action, code, text):
         for entry in self.answers:
             if entry[:2] == [request_id, action]:
                 entry[2:] = [code, text, False]
@@ -420,8 +423,12 @@ class Timeline:
         self.answers.append([request_id, action, code, text, False])
         del self.answers[:-_REMEMBERED]
 
+    def is_waiting(self, request_id, action=1):
+        """An obeyed 1 whose answer waits for the relay; what is stored for it is not given yet."""
+        return action == 1 and self.waiting is not None and request_id in self.waiting["answers"]
+
     def _stored(self, request_id, action):
-        if request_id is None:
+        if request_id is None or self.is_waiting(request_id, action):
             return None
         for entry in self.answers:
             if entry[:2] == [request_id, action]:
