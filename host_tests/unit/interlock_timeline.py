@@ -196,7 +196,7 @@ class Timeline:
     def _settle(self):
         """Do all that is due at this very second."""
         self._drop_announced()
-        while self._power_waiting() or self._one_change() or self._count_stable():
+        while self._one_change() or self._count_stable() or self._power_waiting():
             self._drop_announced()
         self._announce()
 

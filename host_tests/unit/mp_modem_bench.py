@@ -1,9 +1,10 @@
 """A modem under test wired to a scripted one, for the cases in mp_modem.py and mp_sockets.py."""
 
+from mp_fakes import FakeUart, Peer, asyncio  # isort: skip  (first, for virtual time)
+
 from modem.at import ModemError
 from modem.modem import Modem
 from modem.simcom import Simcom
-from mp_fakes import FakeUart, Peer, asyncio
 
 OK = b"\r\nOK\r\n"
 NO_DATA = b"\r\n+IP ERROR: No data\r\n\r\nERROR\r\n"

@@ -3,8 +3,9 @@ test_sockets.py."""
 
 import gc
 
+from mp_fakes import asyncio, run_cases, until, world  # isort: skip  (first, for virtual time)
+
 from modem.blocking import SocketModule
-from mp_fakes import asyncio, run_cases, until, world
 from mp_modem_bench import OK, Bench, case, cases_of, fails_with
 
 

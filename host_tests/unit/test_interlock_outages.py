@@ -51,6 +51,12 @@ def test_a_refusal_outlasts_a_power_cut_until_a_session_is_accepted(play):
     )
 
 
+def test_a_refusal_is_recorded_once(play):
+    rows = play(("session_refused", 5), ("session_refused", 6), every=True)
+    assert [row.effects for row in rows] == [[RECORD], []]
+    assert rows[0].refused
+
+
 def test_a_pulled_sim_is_a_tamper_alarm_and_waits_four_times_as_long(play):
     rows = play(
         ("session_up", 0),

@@ -131,6 +131,15 @@ def test_what_is_not_intact_is_as_good_as_absent(play):
     assert not lock.kept_broken
 
 
+def test_the_resume_record_tells_the_ages_of_the_second_it_is_saved_at():
+    lock = Interlock({})
+    lock.boot(0)
+    lock.command(0, 1, "a")
+    again = Interlock({})
+    again.boot(0, None, lock.volatile(3000), 0)
+    assert again.next_s(0) == 43200 - 3000 - 60
+
+
 # ---- firmware that crashes
 
 

@@ -8,6 +8,7 @@ import ast
 import hashlib
 import pathlib
 import shutil
+import tokenize
 from dataclasses import dataclass
 
 from hanma import shorten, toolchain
@@ -93,7 +94,10 @@ def stage(board, out, source=False):
     out = pathlib.Path(out).absolute()
     parts = _parts(board)
     _check_out(out)
-    short = None if source else _Shortener()
+    try:
+        short = None if source else _Shortener()
+    except (SyntaxError, tokenize.TokenError) as error:
+        raise StageError(f"a file of the firmware is no Python: SyntaxError: {error}") from error
     with toolchain.making(out) as fresh:
         files = tuple(_place(fresh, path, origin, source, short) for path, origin in parts)
         digest = _digest(fresh)
