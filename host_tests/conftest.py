@@ -5,6 +5,7 @@ import os
 from collections import Counter
 
 import pytest
+
 from hanma import stage as staging
 from hanma import toolchain
 
@@ -31,7 +32,7 @@ def micropython32():
     return _or_leave_out(toolchain.micropython32)
 
 
-@pytest.fixture(scope="session", params=["micropython64", "micropython32"])
+@pytest.fixture(params=["micropython64", "micropython32"])
 def each_micropython(request):
     """Each of the two MicroPythons in turn, a path."""
     return request.getfixturevalue(request.param)

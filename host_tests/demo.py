@@ -12,11 +12,11 @@ import sys
 import time
 from typing import NamedTuple
 
-from hanma.bench import sample
-from hanma.bench.screen import tell
 from rich.console import Console
 from rich.table import Table
 
+from hanma.bench import sample
+from hanma.bench.screen import tell
 from host_tests.world import DEVICE, World, arguments, run
 
 FACTOR = 12

@@ -25,7 +25,6 @@ from hanma.bench.journal import Journal
 from hanma.bench.people import People
 from hanma.bench.platform import Platform, PlatformError
 from hanma.bench.screen import Key, Screen, people_keys
-
 from host_tests.port.chip import Chip
 
 DEVICE = "demo-1"

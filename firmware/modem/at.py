@@ -7,34 +7,34 @@ The shell reads into `window`, calls `feed(count)`, then `next()` until it says 
     conversation.feed(count)
     while True: kind = conversation.next() ...
 
-A dialect gives three tables: URCS rows (prefix, name, value or None), RAWS rows (prefix, index of the field that
-counts the bytes that follow the line), FINALS rows (text, ok). Prefixes are written without the space that some
-firmware puts after the first colon; a final that ends in a colon is a prefix, any other a whole line.
+`next()` returns: 0 NOTHING, all bytes are used up; 1 LINE, of the answer to the command in flight; 2 FINAL, that
+command is over, `ok` tells how; 3 PROMPT, the modem waits for the payload; 4 URC, something the modem says by itself,
+`name` is the dialect's name for it; 5 DATA, `count` bytes were written to the sink and the line end behind them was
+there; 6 CORRUPT, counted data was not followed by a line end, or did not fit: the stream has a hole.
+
+A dialect gives three tables, each one bytes literal (a third of what tuples take) of rows `prefix LF word LF`: URCS with
+names; RAWS with one digit, the index of the field that counts the bytes that follow the line; FINALS with + or -.
+Prefixes are written without the space that some firmware puts after the first colon; a final that ends in a colon is
+a prefix, any other a whole line.
 Nothing is allocated for counted data, for lines that are dropped, or per byte; `value()` and `text()` allocate.
 """
 
 from micropython import const
 
-NOTHING = 0  # all bytes are used up
-LINE = 1  # a line of the answer to the command in flight
-FINAL = 2  # the command in flight is over; `ok` tells how
-PROMPT = 3  # the modem waits for the payload
-URC = 4  # something the modem says by itself; `name` is the dialect's name for it
-DATA = 5  # `count` bytes were written to the sink and the line end behind them was there
-CORRUPT = 6  # counted data was not followed by a line end, or did not fit: the stream has a hole
+_NOTHING = const(0)
+_LINE = const(1)
+_FINAL = const(2)
+_PROMPT = const(3)
+_URC = const(4)
+_DATA = const(5)
+_CORRUPT = const(6)
 
 _LINES = const(0)
 _RAW = const(1)
 _TRAILER = const(2)
 _RAW_MAX = const(4096)  # no modem hands out more than 1500 at once; a larger count is a damaged header
 
-_FINALS = (
-    (b"OK", True),
-    (b"ERROR", False),
-    (b"+CME ERROR:", False),
-    (b"+CMS ERROR:", False),
-    (b"NO CARRIER", False),
-)
+_FINALS = b"OK\n+\nERROR\n-\n+CME ERROR:\n-\n+CMS ERROR:\n-\nNO CARRIER\n-\n"
 
 
 class ModemError(Exception):
@@ -44,6 +44,31 @@ class ModemError(Exception):
         super().__init__(code, doing)
         self.code = code
         self.doing = doing
+
+
+def numbers(value):
+    """Return the fields of a value (bytes) as a list of integers, None where a field is no number."""
+    found = []
+    for field in value.split(b","):
+        try:
+            found.append(int(field.strip(b' "')))
+        except ValueError:
+            found.append(None)
+    return found
+
+
+def text(value):
+    """Return an answer's bytes as text without quotes; a question mark when noise is among them."""
+    try:
+        return value.strip(b' "').decode()
+    except UnicodeError:
+        return "?"
+
+
+def dbm(value, index, top, step, lowest):
+    """Return the level in dBm from a field of +CSQ or +CESQ (27.007 8.5, 8.69), None when the modem does not know."""
+    level = (numbers(value) + [None] * 6)[index]
+    return lowest + step * level if level is not None and 0 <= level <= top else None
 
 
 class Conversation:
@@ -58,12 +83,10 @@ class Conversation:
         self._at = 0  # next byte of the window to use
         self._end = 0  # end of what was fed
         self._line = bytearray(line_bytes)
-        self._view = memoryview(self._line)
         self._fill = 0  # bytes of the line being collected
         self._overflow = False  # it was longer than the buffer
         self._length = 0  # bytes of the line last judged
         self._skip = 0  # where its value begins
-        self._fixed = None  # its value where the dialect's table gives one
         self._state = _LINES
         self._left = 0  # counted bytes, or bytes of the trailer, still to come
         self._target = None  # where counted bytes go; None drops them
@@ -73,6 +96,7 @@ class Conversation:
         self._commas = 0
         self._armed = False  # a prompt is awaited
         self._strict = False
+        self._early = False  # neither the answer nor the prompt has come
         self._sink = None
         self.name = None  # of the last URC
         self.ok = False  # how the last command ended
@@ -86,7 +110,8 @@ class Conversation:
 
         answer: prefix of its answer lines, b"" for bare ones, None for none; commas: an answer has at least that
         many, a URC of the same prefix fewer; prompt: a `>` will come; sink: takes counted data by
-        `write(buffer, offset, count) -> written`; strict: results before the answer are another command's, late.
+        `write(buffer, offset, count) -> written`. An OK ahead of the answer or the prompt is another command's,
+        late, or noise; with strict an error is, too.
         """
         self.busy = True
         self._answer = answer
@@ -94,6 +119,7 @@ class Conversation:
         self._armed = prompt
         self._sink = sink
         self._strict = strict
+        self._early = answer is not None or prompt
 
     def abandon(self):
         """Forget the command in flight and any half-read line or data: it timed out, or the modem rebooted."""
@@ -119,15 +145,15 @@ class Conversation:
                 kind = self._take_trailer()
             if kind:
                 return kind
-        return NOTHING
+        return _NOTHING
 
     def value(self):
         """Return what follows the matched prefix of the last LINE or URC, as bytes."""
-        return bytes(self._view[self._skip : self._length]) if self._fixed is None else self._fixed
+        return bytes(self._line[self._skip : self._length])
 
     def text(self):
         """Return the whole last line as bytes, without the line end and the space after its first colon."""
-        return bytes(self._view[: self._length])
+        return bytes(self._line[: self._length])
 
     def _finish(self):
         self.busy = False
@@ -147,21 +173,22 @@ class Conversation:
                 return self._take_prompt(start, mark)
         self._keep(start, stop)
         self._at = stop + 1 if whole else stop
-        return self._judge() if whole else NOTHING
+        return self._judge() if whole else _NOTHING
 
     def _take_prompt(self, start, mark):
         self._keep(start, mark)
         self._tidy()
         if not self._fill:
             self._armed = False
+            self._early = self._answer is not None
             self._at = mark + 1
-            return PROMPT
-        if self._is_urc(self._fill):  # glued to a URC: that first, and the prompt at the next look
+            return _PROMPT
+        if self._row(self._urcs, self._fill):  # glued to a URC: that first, and the prompt at the next look
             self._at = mark
             return self._judge()
         self._keep(mark, mark + 1)
         self._at = mark + 1
-        return NOTHING
+        return _NOTHING
 
     def _keep(self, start, stop):
         line = self._line
@@ -201,44 +228,56 @@ class Conversation:
         self._fill = fill
 
     def _judge(self):
+        # A matching answer first, then results, then what the modem says by itself, bare answers last.
         self._tidy()
-        self._length = self._fill
+        length = self._length = self._fill
         self._fill = 0
-        self._skip = 0
-        self._fixed = None
         if self._overflow:
             self._overflow = False
             self.overlong += 1
-            return NOTHING
-        return self._judge_line() if self._length else NOTHING
-
-    def _judge_line(self):
-        # A matching answer first, then results, then what the modem says by itself, bare answers last.
-        raw = self._raw_count()
+            return _NOTHING
+        row = self._row(self._raws, length)
+        raw = self._field(self._skip, self._raws[row] - 48) if row else -1
         if self._answer and self._is_answer():
-            self._strict = False
+            self._early = False
             self._expect_data(raw, self._sink)
-            return LINE
-        if self._is_final():
-            return self._take_final()
+            return _LINE
+        row = self._row(self._finals, length)
+        if row and (self._skip == length or self._line[self._skip - 1] == 58):
+            return self._take_final(self._finals[row] == 43)
         if raw >= 0:
             self.stale += 1
             self._expect_data(raw, None)
-            return NOTHING
-        if self._is_urc(self._length):
-            return URC
-        if self._begins(b"AT"):  # an echo
-            return NOTHING
+            return _NOTHING
+        row = self._row(self._urcs, length)
+        if row:
+            self.name = self._urcs[row : self._urcs.find(b"\n", row)].decode()
+            return _URC
+        self._skip = 0
+        if not length or length > 1 and self._line.startswith(b"AT"):  # an echo
+            return _NOTHING
         if self._answer == b"" and self._line[0] > 47:  # neither + nor * nor a quote
-            return LINE
+            self._early = False
+            return _LINE
         self.unknown += 1
-        return NOTHING
+        return _NOTHING
 
-    def _begins(self, prefix, length=None):
-        return (self._length if length is None else length) >= len(prefix) and self._line.startswith(prefix)
+    def _row(self, table, length):
+        # Where a table's word for this line is, 0 when it has none; the value begins behind the prefix.
+        line = self._line
+        start = 0
+        while start < len(table):
+            i = 0
+            while i < length and line[i] == table[start + i]:
+                i += 1
+            if table[start + i] == 10:
+                self._skip = i
+                return start + i + 1
+            start = table.find(b"\n", table.find(b"\n", start) + 1) + 1
+        return 0
 
     def _is_answer(self):
-        if not self._begins(self._answer):
+        if not self._line.startswith(self._answer) or self._length < len(self._answer):
             return False
         self._skip = len(self._answer)
         commas = self._commas
@@ -249,35 +288,13 @@ class Conversation:
                 commas -= 1
         return not commas
 
-    def _is_final(self):
-        for text, ok in self._finals:
-            if self._begins(text) and (text[-1] == 58 or self._length == len(text)):
-                self.ok = ok
-                return True
-        return False
-
-    def _take_final(self):
-        if not self.busy or self._strict:
+    def _take_final(self, ok):
+        if not self.busy or self._early and (ok or self._strict):
             self.stale += 1
-            return NOTHING
+            return _NOTHING
+        self.ok = ok
         self._finish()
-        return FINAL
-
-    def _is_urc(self, length):
-        for prefix, name, fixed in self._urcs:
-            if self._begins(prefix, length):
-                self._skip = len(prefix)
-                self.name = name
-                self._fixed = fixed
-                return True
-        return False
-
-    def _raw_count(self):
-        # The number of bytes that follow this line, or -1 when it is no such header.
-        for prefix, index in self._raws:
-            if self._begins(prefix):
-                return self._field(len(prefix), index)
-        return -1
+        return _FINAL
 
     def _field(self, start, index):
         # The number in the index-th of the fields between commas, or -1.
@@ -311,17 +328,17 @@ class Conversation:
         if not self._left:
             self._state = _TRAILER
             self._left = 2
-        return NOTHING
+        return _NOTHING
 
     def _take_trailer(self):
         if self._buffer[self._at] != (13 if self._left == 2 else 10):
             self._state = _LINES
-            return CORRUPT if self._target is not None else NOTHING
+            return _CORRUPT if self._target is not None else _NOTHING
         self._at += 1
         self._left -= 1
         if self._left:
-            return NOTHING
+            return _NOTHING
         self._state = _LINES
         if self._target is None:
-            return NOTHING
-        return DATA if self._fits else CORRUPT
+            return _NOTHING
+        return _DATA if self._fits else _CORRUPT

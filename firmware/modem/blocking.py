@@ -5,10 +5,13 @@ stands still meanwhile, so this is for the few named calls that may hold it. Hol
 """
 
 import io
+import select
+import time
 
 from micropython import const
 
 from modem.at import ModemError
+from modem.borrow import borrow
 from modem.channel import Command
 
 _TIMEOUT_MS = const(30000)
@@ -42,7 +45,8 @@ class BlockingSocket(io.IOBase):
             _fail(problem.code)
         self._stream = self._sock.stream
         try:
-            self._wait(self._sock.start_open(self._modem.dialect.open_tcp(self._sock.link, host, address[1])))
+            rows = borrow(self._modem.dialect.NAME + "_open")
+            self._wait(self._sock.start_open(rows.tcp(self._sock.link, host, address[1])), rows.ERRORS)
         except OSError:
             self.close()
             raise
@@ -64,7 +68,7 @@ class BlockingSocket(io.IOBase):
 
     def readinto(self, buffer):
         """Read at least one byte into buffer; return how many, 0 at the end."""
-        if not self._modem.channel.drive(self._sock.readable, self._timeout_ms):
+        if not drive(self._modem.channel, self._sock.readable, self._timeout_ms):
             _fail("timeout")
         return self._stream.readinto(buffer)
 
@@ -105,23 +109,40 @@ class BlockingSocket(io.IOBase):
         """Close the connection; waits until the link is free, bounded."""
         if self._sock:
             released = self._sock.start_close()
-            self._modem.channel.drive(lambda: released.finished, self._modem.dialect.CLOSE_MS)
+            drive(self._modem.channel, lambda: released.finished, self._modem.dialect.CLOSE_MS)
 
-    def _wait(self, pending):
-        self._modem.channel.drive(lambda: pending.finished, self._timeout_ms)
+    def _wait(self, pending, errors=None):
+        drive(self._modem.channel, lambda: pending.finished, self._timeout_ms)
         pending.finish(error="timeout")
         if pending.error:
-            _fail(pending.error)
+            _fail(errors.get(pending.value, pending.error) if errors else pending.error)
+
+
+def drive(channel, over, timeout_ms):
+    """Keep the channel going without asyncio until over() is true; return that, False after timeout_ms."""
+    start = time.ticks_ms()
+    poller = select.poll()
+    poller.register(channel._uart, select.POLLIN)
+    while not over():
+        left_ms = timeout_ms - time.ticks_diff(time.ticks_ms(), start)
+        if left_ms <= 0:
+            return False
+        poller.poll(min(left_ms, 20))
+        channel.pump()
+        channel.push()
+        channel.tick()
+    return True
 
 
 def resolve(modem, host, timeout_ms):
     """Return a name's address as text, waiting for it without asyncio; raises OSError."""
     if is_address(host):
         return host
-    command = modem.channel.submit(Command(modem.dialect.resolve(host)))
-    modem.channel.drive(lambda: command.finished, timeout_ms)
+    rows = borrow(modem.dialect.NAME + "_open")
+    command = modem.channel.submit(Command(rows.resolve(host)))
+    drive(modem.channel, lambda: command.finished, timeout_ms)
     command.finish(error="timeout")
-    address = None if command.error else modem.dialect.address(command.value or b"")
+    address = None if command.error else rows.address(command.value or b"")
     if not address:
         _fail("timeout" if command.error == "timeout" else "dns")
     return address

@@ -1,7 +1,7 @@
 """The UART under the AT conversation: one command in flight, the rest queued, time-outs, and two ways to wait.
 
-Owns the UART. Everything happens in `pump()` (bytes in), `_push()` (bytes out) and `tick()` (time-outs), which
-never wait. Under asyncio three tasks call them; without a running loop `drive()` does, until something has ended.
+Owns the UART. Everything happens in `pump()` (bytes in), `push()` (bytes out) and `tick()` (time-outs), which
+never wait. Under asyncio three tasks call them; without a running loop `blocking.drive()` does, until something ends.
 A command that is in flight when a blocking caller comes is finished first; whoever awaited it finds its result.
 
 After a time-out the channel finds its footing again before the next command: it asks something that was not
@@ -10,20 +10,24 @@ command's. A cancelled command keeps its place until its result is in. Times are
 """
 
 import asyncio
-import select
 import time
 from asyncio import core
 
 from micropython import const
 
-from modem import at, gsm
-from modem.at import ModemError
+from modem.at import Conversation, ModemError, text
 
 _PIECE = const(256)  # bytes given to the UART at once: 22 ms at 115200 where its buffer is full
 _ROUNDS = const(2)  # windows taken up before other tasks run
 _PROBES = const(5)  # AT x 5, then the modem counts as dead
 _TICK_MS = const(250)
 _ROW = (None, None, 9000, 0)  # a row's defaults; 9 s is the manual's for most commands
+
+_LINE = const(1)  # what Conversation.next() returns
+_FINAL = const(2)
+_PROMPT = const(3)
+_URC = const(4)
+_DATA = const(5)
 
 
 class Pending:
@@ -53,7 +57,7 @@ class Pending:
             try:
                 await wait_for(self._event, timeout_ms)
             except asyncio.TimeoutError:
-                self.finish(error="timeout")
+                self.finish(None, "timeout")
         if self.error:
             raise ModemError(self.error, self.doing)
         return self.value
@@ -70,21 +74,21 @@ class Command(Pending):
     def __init__(
         self, row, payload=None, sink=None, on_data=None, on_end=None, careful=True, strict=False
     ):
-        self.text, self.answer, self.timeout_ms, self.commas = row + _ROW[len(row) :]
-        super().__init__(self.text)
-        self.payload = payload
-        self.sink = sink
-        self.on_data = on_data
-        self.on_end = on_end
-        self.careful = careful
-        self.strict = strict
+        super().__init__(row[0])
+        self._row = row + _ROW[len(row) :]
+        self._payload = payload
+        self._sink = sink
+        self._on_data = on_data
+        self._on_end = on_end
+        self._careful = careful
+        self._strict = strict
 
     def finish(self, value=None, error=None):
         """End it and tell who asked."""
         if not self.finished:
             super().finish(value, error)
-            if self.on_end:
-                self.on_end(self)
+            if self._on_end:
+                self._on_end(self)
 
 
 class Channel:
@@ -93,11 +97,11 @@ class Channel:
 
     def __init__(self, uart, dialect, baudrate, on_urc, on_tick):
         self._uart = uart
-        self.baudrate = baudrate  # what the UART is set to, bit/s
+        self._baudrate = baudrate  # what the UART is set to, bit/s; None when nobody told
         self._dialect = dialect
         self._on_urc = on_urc
         self._on_tick = on_tick
-        self.conversation = at.Conversation(dialect)
+        self._talk = Conversation(dialect)
         self._queue = []
         self._current = None
         self._deadline = 0
@@ -117,22 +121,15 @@ class Channel:
         self._start_next()
         return command
 
-    async def ask(self, row, **extra):
-        """Send a dialect's row and return the value of its answer (bytes) or None. Raises ModemError: `timeout`,
-        `error`, `cme_<n>`, `silent`, `rebooted`. May be cancelled."""
-        command = self.submit(Command(row, **extra))
+    async def ask(self, row, careful=True, strict=False):
+        """Send a dialect's row and return the value of its answer (bytes) or None; careful, strict: see Command.
+        Raises ModemError: `timeout`, `error`, `cme_<n>`, `silent`, `rebooted`. May be cancelled."""
+        command = self.submit(Command(row, None, None, None, None, careful, strict))
         try:
             return await command.wait()
         finally:
             if command in self._queue:
                 self._queue.remove(command)
-
-    def set_baudrate(self, baudrate):
-        """Change the UART's speed (bit/s); what was half read is lost."""
-        if baudrate != self.baudrate:
-            self.baudrate = baudrate
-            self._uart.init(baudrate=baudrate)
-            self.conversation.abandon()
 
     def drop_all(self, error, urc=None):
         """End all commands with this code, the modem has forgotten them; the URC that says so is told first."""
@@ -146,7 +143,7 @@ class Channel:
         if urc:
             self._on_urc(urc, b"")
         for command in dropped:
-            command.finish(error=error)
+            command.finish(None, error)
 
     def _start_next(self):
         if self._queue and not self._current and not self._probes_left:
@@ -155,14 +152,15 @@ class Channel:
     def _begin(self, command):
         self.commands += 1
         self._current = command
-        self._deadline = time.ticks_add(time.ticks_ms(), command.timeout_ms)
-        prompt = command.payload is not None or self._late is not None
-        self.conversation.begin(command.answer, command.commas, prompt, command.sink, command.strict)
-        self._send(command.text + b"\r")
+        line, answer, timeout_ms, commas = command._row
+        self._deadline = time.ticks_add(time.ticks_ms(), timeout_ms)
+        prompt = command._payload is not None or self._late is not None
+        self._talk.begin(answer, commas, prompt, command._sink, command._strict)
+        self._send(line + b"\r")
 
     def _stop(self):
         self._current = self._out = self._out_next = None
-        self.conversation.abandon()
+        self._talk.abandon()
 
     # --- bytes out
 
@@ -171,11 +169,12 @@ class Channel:
             self._out_next = data
         else:
             self._out = memoryview(data)
-            self._push()
+            self.push()
         if self._out:
             self._out_more.set()
 
-    def _push(self):
+    def push(self):
+        """Give the UART what it takes of what is to go out."""
         if self._out:
             written = self._uart.write(self._out[:_PIECE]) or 0
             self._out = self._out[written:]
@@ -186,62 +185,52 @@ class Channel:
 
     def pump(self):
         """Take up what the UART has, at most two windows of it; return whether there was anything."""
-        conversation = self.conversation
+        talk = self._talk
         for turn in range(_ROUNDS):
-            count = self._uart.readinto(conversation.window)
+            count = self._uart.readinto(talk.window)
             if not count:
                 return turn > 0
-            conversation.feed(count)
-            while True:
-                kind = conversation.next()
-                if not kind:
-                    break
-                _REACTIONS[kind](self)
+            talk.feed(count)
+            kind = talk.next()
+            while kind:
+                self._take(kind)
+                kind = talk.next()
         return True
 
-    def _on_line(self):
+    def _take(self, kind):
         command = self._current
-        if command and command.value is None:
-            command.value = self.conversation.value()
+        if kind == _FINAL:
+            self._on_final(command)
+        elif kind == _PROMPT:
+            payload = self._late if self._probes_left else command and command._payload
+            self._late = None
+            if payload is not None:
+                self._send(payload)
+        elif kind == _URC:
+            name = self._talk.name
+            if name == "boot":
+                self.drop_all("rebooted", name)
+            else:
+                self._on_urc(name, self._talk.value())
+        elif command:
+            if kind == _LINE:
+                if command.value is None:
+                    command.value = self._talk.value()
+            elif command._on_data:
+                command._on_data(self._talk.count if kind == _DATA else -1)
 
-    def _on_final(self):
-        command = self._current
+    def _on_final(self, command):
         self._current = self._out = self._out_next = None
         if self._probes_left:
             self._probes_left = 0
             self._late = None
         elif command:
-            command.finish(command.value, self._error())
+            error = None
+            if not self._talk.ok:
+                line = self._talk.text()
+                error = "error" if line == b"ERROR" else "cme_" + text(line.partition(b":")[2])
+            command.finish(command.value, error)
         self._start_next()
-
-    def _error(self):
-        if self.conversation.ok:
-            return None
-        text = self.conversation.text()
-        return "error" if text == b"ERROR" else "cme_" + gsm.text(text.partition(b":")[2])
-
-    def _on_prompt(self):
-        payload = self._late if self._probes_left else self._current and self._current.payload
-        self._late = None
-        if payload is not None:
-            self._send(payload)
-
-    def _on_said(self):
-        name = self.conversation.name
-        if name == "boot":
-            self.drop_all("rebooted", name)
-        else:
-            self._on_urc(name, self.conversation.value())
-
-    def _on_data(self):
-        self._tell(self.conversation.count)
-
-    def _on_corrupt(self):
-        self._tell(-1)
-
-    def _tell(self, count):
-        if self._current and self._current.on_data:
-            self._current.on_data(count)
 
     # --- time
 
@@ -249,11 +238,10 @@ class Channel:
         """End what has timed out."""
         now = time.ticks_ms()
         if self._current and time.ticks_diff(now, self._deadline) >= 0:
-            self._timed_out()
+            self._timed_out(self._current)
         self._on_tick(now)
 
-    def _timed_out(self):
-        command = self._current
+    def _timed_out(self, command):
         self.timeouts += 1
         self._stop()
         if self._probes_left > 1:
@@ -265,16 +253,17 @@ class Channel:
         elif self._probes_left:
             self.drop_all("silent", "silent")
         else:
-            if command.careful:
+            if command._careful:
                 self._probes_left = _PROBES
-                self._late = command.payload
+                self._late = command._payload
                 self._probe(command)
-            command.finish(error="timeout")
+            command.finish(None, "timeout")
             self._start_next()
 
     def _probe(self, after):
         probes = self._dialect.PROBES
-        self._begin(Command(probes[after.answer == probes[0][1]], strict=True))
+        row = probes[after._row[1] == probes[0][1]]
+        self._begin(Command(row, None, None, None, None, True, True))
 
     # --- two ways to wait
 
@@ -294,37 +283,12 @@ class Channel:
             self._out_more.clear()
             while self._out:
                 await _until_ready(core._io_queue.queue_write, self._uart)
-                self._push()
+                self.push()
 
     async def _watch(self):
         while True:
             await asyncio.sleep_ms(_TICK_MS)
             self.tick()
-
-    def drive(self, over, timeout_ms):
-        """Keep the channel going without asyncio until over() is true; return that, False after timeout_ms."""
-        start = time.ticks_ms()
-        poller = select.poll()
-        poller.register(self._uart, select.POLLIN)
-        while not over():
-            left_ms = timeout_ms - time.ticks_diff(time.ticks_ms(), start)
-            if left_ms <= 0:
-                return False
-            poller.poll(min(left_ms, 20))
-            self.pump()
-            self._push()
-            self.tick()
-        return True
-
-
-_REACTIONS = {
-    at.LINE: Channel._on_line,
-    at.FINAL: Channel._on_final,
-    at.PROMPT: Channel._on_prompt,
-    at.URC: Channel._on_said,
-    at.DATA: Channel._on_data,
-    at.CORRUPT: Channel._on_corrupt,
-}
 
 
 async def wait_for(event, timeout_ms):

@@ -1,4 +1,4 @@
-"""What all Cat1 modems say alike (3GPP 27.007), and the Chinese carriers' access point names.
+"""Places and moments as all Cat1 modems write them (3GPP 27.007, NMEA). Borrowed.
 
 Pure: bytes of an answer in, numbers out. Holds no state. Degrees are integers of 1e-7, times ms since 1970, UTC.
 """
@@ -7,25 +7,6 @@ from micropython import const
 
 _DEGREE = const(10_000_000)
 _FIRST_YEAR = const(24)  # an unset clock reads 70, 80, 04 or 14
-
-# IMSI prefixes of a carrier (46000 without the 460), then its names: consumer, things. The card's home counts,
-# not the network it visits.
-_CARRIERS = (
-    ("00 02 04 07 08 13", "cmnet", "cmiot"),
-    ("01 06 09 10", "3gnet", "unim2m.njm2mapn"),
-    ("03 05 11 12", "ctnet", "ctiot"),
-    ("15 60", "cbnet", "cmnet"),
-)
-
-
-def access_points(imsi, configured):
-    """Return the APNs to try in turn, a list of text: the configured one, the network's choice, the carrier's."""
-    names = [configured, ""] if configured else [""]
-    for prefixes, consumer, things in _CARRIERS:
-        if imsi and imsi[:3] == "460" and imsi[3:5] in prefixes.split():
-            names.append(consumer)
-            names.append(things)
-    return names
 
 
 def fields(value):
@@ -48,28 +29,6 @@ def number(text, otherwise=None):
         return int(text)
     except ValueError:
         return otherwise
-
-
-def numbers(value):
-    """Return the fields of a value as a list of integers, None where a field is no number."""
-    return [number(field) for field in fields(value)]
-
-
-def text(value):
-    """Return an answer's bytes as text without quotes; what is not ASCII becomes a question mark."""
-    return "".join(chr(byte) if 32 <= byte < 127 else "?" for byte in value.strip(b' "'))
-
-
-def rssi_dbm(value):
-    """Return dBm from the value of +CSQ (27.007 8.5), None when the modem does not know."""
-    level = numbers(value)[0]
-    return 2 * level - 113 if level is not None and 0 <= level <= 31 else None
-
-
-def rsrp_dbm(value):
-    """Return dBm from the value of +CESQ (27.007 8.69), None when the modem does not know."""
-    level = (numbers(value) + [None] * 6)[5]
-    return level - 141 if level is not None and 0 <= level <= 97 else None
 
 
 def unix_ms(year, month, day, time, quarters=0):

@@ -1,4 +1,4 @@
-"""TCP and UDP sockets on the modem's own stack, in its buffered mode: the machine and its face for asyncio.
+"""TCP sockets on the modem's own stack, in its buffered mode: the machine and its face for asyncio. UDP: `modem.udp`.
 
 Owns the links (at most four), a receive ring for each (made at its first use, kept) and a transmit buffer where a
 stream face is used. The modem is read when it says that data arrived, and by a timer, since that word can be lost;
@@ -14,8 +14,7 @@ import time
 
 from micropython import RingIO, const
 
-from modem import gsm
-from modem.at import ModemError
+from modem.at import ModemError, numbers
 from modem.channel import Command, Pending, wait_for
 
 _RING = const(2048)
@@ -35,6 +34,8 @@ _POLL_WRITE = const(4)
 _POLL_HANGUP = const(16)
 _ECONNRESET = const(104)
 
+_URCS = ("arrived", "closed", "opened", "released", "sent")
+
 
 class Sockets:
     """The modem's links."""
@@ -49,12 +50,12 @@ class Sockets:
 
     def on_urc(self, name, value):
         """Take a URC; return whether it was about a socket."""
-        if name not in _ON_URC:
+        if name not in _URCS:
             return False
-        values = gsm.numbers(value)
+        values = numbers(value)
         for sock in self._links:
             if sock and sock.link == values[0]:
-                _ON_URC[name](sock, values)
+                sock._on_urc(name, values)
                 return True
         if name == "opened" and values[1:] == [0]:  # a connection given up that came about after all
             self.channel.submit(Command(self.dialect.close(values[0])))
@@ -78,37 +79,18 @@ class Sockets:
             if sock:
                 sock.start_close()
 
-    def take(self):
-        """Return a new Socket on a free link; raises ModemError `no_socket`."""
+    def take(self, kind=None):
+        """Return a new Socket (or of another kind) on a free link; raises ModemError `no_socket`."""
         if None not in self._links:
             raise ModemError("no_socket", "open")
         link = self._links.index(None)
         ring = self._rings[link] = self._rings[link] or RingIO(_RING)
-        sock = self._links[link] = Socket(self, link, ring)
+        sock = self._links[link] = (kind or Socket)(self, link, ring)
         return sock
-
-    def release(self, link):
-        """The link is free for the next."""
-        self._links[link] = None
-
-    def out(self, link):
-        """Return the link's transmit buffer, as large as one send."""
-        self._outs[link] = self._outs[link] or bytearray(self.dialect.PIECE)
-        return self._outs[link]
-
-    async def connect(self, address, port, timeout_ms):
-        """Open a TCP connection to an address and return its Socket. Raises ModemError; may be cancelled."""
-        sock = self.take()
-        return await sock._open(self.dialect.open_tcp(sock.link, address, port), timeout_ms)
-
-    async def udp(self, local_port, timeout_ms):
-        """Open a UDP socket on a local port and return it. Raises ModemError; may be cancelled."""
-        sock = self.take()
-        return await sock._open(self.dialect.open_udp(sock.link, local_port), timeout_ms)
 
 
 class Socket:
-    """One connection. Made by Modem.connect() and Modem.udp()."""
+    """One connection. Made by Modem.connect()."""
 
     def __init__(self, sockets, link, ring):
         self._sockets = sockets
@@ -132,7 +114,6 @@ class Socket:
         self._look_ms = _LOOK_FIRST_MS
         self._looked = time.ticks_ms()
         self._out_fill = 0  # bytes in the transmit buffer
-        self._peer = ()  # UDP: (address, port) last sent to
 
     # --- the async face
 
@@ -182,40 +163,22 @@ class Socket:
         """Send what the stream face has collected. Raises ModemError."""
         async with self._lock:
             while self._out_fill:
-                out = memoryview(self._sockets.out(self.link))
+                out = memoryview(self._sockets._outs[self.link])
                 count = self._out_fill
                 await self._write_piece(out[:count])
                 left = self._out_fill = self._out_fill - count
                 out[:left] = out[count : count + left]
-
-    async def sendto(self, buffer, address, port):
-        """UDP: send buffer as one datagram to an address. Raises ModemError."""
-        async with self._lock:
-            self._peer = (address, port)
-            await self._write_piece(buffer)
-
-    async def recvfrom(self, buffer, timeout_ms=None):
-        """UDP: read what is there; return (count, address, port), the peer being the one last sent to."""
-        return (await self.readinto(buffer, timeout_ms),) + self._peer
 
     async def close(self):
         """Close the connection; returns when the link is free, or counts as free. Raises nothing of the
         modem's."""
         await self.start_close().wait()
 
-    async def _open(self, row, timeout_ms):
-        try:
-            await self.start_open(row).wait(timeout_ms)
-        finally:
-            if self._state != _OPEN:
-                self.start_close()
-        return self
-
-    async def _write_piece(self, view):
+    async def _write_piece(self, view, *peer):
         try:
             if self._sent:  # of a write that was cancelled
                 await self._sent.wait(self._dialect.LINK_MS)
-            await self.start_send(view).wait(self._dialect.LINK_MS)
+            await self.start_send(view, *peer).wait(self._dialect.LINK_MS)
         except ModemError as problem:
             self._fail(problem.code)
             raise
@@ -238,7 +201,8 @@ class Socket:
     def keep(self, buffer):
         """Put bytes into the transmit buffer for flush(); return how many it took."""
         self._check(_OPEN)
-        out = self._sockets.out(self.link)
+        outs = self._sockets._outs
+        out = outs[self.link] = outs[self.link] or bytearray(self._dialect.PIECE)
         fill = self._out_fill
         count = min(len(buffer), len(out) - fill)
         memoryview(out)[fill : fill + count] = memoryview(buffer)[:count]
@@ -246,24 +210,26 @@ class Socket:
         return count
 
     def start_open(self, row):
-        """Send the command that opens the link; return the Pending that ends with it."""
-        self._channel.submit(Command(row, on_end=self._on_open_result))
+        """Send the command that opens the link; return the Pending that ends with it. Its error is `failed` and its
+        value a number when the modem told why."""
+        self._channel.submit(Command(row, None, None, None, self._on_open_result))
         return self._opened
 
-    def start_send(self, view):
-        """Send at most one piece; return the Pending that ends when the modem's stack has it."""
+    def start_send(self, view, *peer):
+        """Send at most one piece, UDP's to its peer; return the Pending that ends when the modem's stack has it."""
         self._check(_OPEN)
         self._sent = Pending("write")
         self._look_soon(_LOOK_FIRST_MS)
-        row = self._dialect.send(self.link, len(view), *self._peer)
-        self._channel.submit(Command(row, view, on_end=self._on_send_result))
+        row = self._dialect.send(self.link, len(view), *peer)
+        self._channel.submit(Command(row, view, None, None, self._on_send_result))
         return self._sent
 
     def start_close(self):
         """Give the link back to the modem; return the Pending that ends when it is free."""
         if self._state < _CLOSING:
             self._shut(_CLOSING)
-            self._channel.submit(Command(self._dialect.close(self.link), on_end=self._on_close_result))
+            row = self._dialect.close(self.link)
+            self._channel.submit(Command(row, None, None, None, self._on_close_result))
         return self._released
 
     def _check(self, last):
@@ -287,14 +253,14 @@ class Socket:
     def _free(self):
         if self._state != _CLOSED:
             self._shut(_CLOSED)
-            self._sockets.release(self.link)
+            self._sockets._links[self.link] = None
             self._released.finish()
 
     def _shut(self, state):
         self._state = state
-        self._opened.finish(error=self._code)
+        self._opened.finish(None, self._code)
         if self._sent:
-            self._sent.finish(error=self._code)
+            self._sent.finish(None, self._code)
         self._out_fill = 0
         self._readable.set()
 
@@ -306,9 +272,30 @@ class Socket:
             self._landed = 0
             row = self._dialect.read(self.link, min(self._dialect.PIECE, room))
             read = Command(row, None, self._ring, self._on_data, self._on_read_result)
-            self._channel.submit(read, first=True)
+            self._channel.submit(read, True)
 
-    def _on_arrived(self, _):
+    def _on_urc(self, name, values):
+        if name == "arrived":
+            self._arrived()
+        elif name == "opened":
+            self._on_opened(values)
+        elif name == "released":
+            self._lose("closed")
+        elif name == "sent":
+            # A count other than the one asked for: the manual calls the socket unusable from then on.
+            if len(values) < 3 or values[1] != values[2]:
+                self._fail("closed")
+            elif self._sent:
+                self._sent.finish()
+        elif self._state == _OPENING:
+            self._opened.finish(None, "refused")
+        elif self._state == _OPEN:
+            self._state = _ENDED
+            if self._sent:
+                self._sent.finish(None, "closed")
+            self._arrived()
+
+    def _arrived(self):
         self._unread = self._again = True
         self._pull()
 
@@ -332,18 +319,9 @@ class Socket:
             self._readable.set()
         self._pull()
 
-    def _on_closed(self, _):
-        if self._state == _OPENING:
-            self._opened.finish(error="refused")
-        elif self._state == _OPEN:
-            self._state = _ENDED
-            if self._sent:
-                self._sent.finish(error="closed")
-            self._on_arrived(None)
-
     def _on_open_result(self, command):
         if command.error:
-            self._opened.finish(error=command.error)
+            self._opened.finish(None, command.error)
 
     def _on_opened(self, values):
         if self._state == _OPENING and not self._opened.finished:
@@ -353,7 +331,7 @@ class Socket:
                 self._state = _OPEN
                 self._opened.finish()
             else:
-                self._opened.finish(error=self._dialect.OPEN_ERRORS.get(values[-1], "failed"))
+                self._opened.finish(values[-1], "failed")
 
     def _on_send_result(self, command):
         if command.error:
@@ -361,21 +339,11 @@ class Socket:
         elif not self._dialect.SENT_BY_URC:
             self._sent.finish()
 
-    def _on_sent(self, values):
-        # A count other than the one asked for: the manual calls the socket unusable from then on.
-        if len(values) < 3 or values[1] != values[2]:
-            self._fail("closed")
-        elif self._sent:
-            self._sent.finish()
-
     def _on_close_result(self, command):
         if command.error:
             self._free()  # it was not open any more
         else:
             self._release_by = time.ticks_add(time.ticks_ms(), self._dialect.CLOSE_MS)
-
-    def _on_released(self, _):
-        self._lose("closed")
 
     def _on_tick(self, now):
         if self._release_by is not None:
@@ -385,15 +353,6 @@ class Socket:
             self._look_soon(min(2 * self._look_ms, _LOOK_LAST_MS))
             self._unread = True
             self._pull()
-
-
-_ON_URC = {
-    "arrived": Socket._on_arrived,
-    "closed": Socket._on_closed,
-    "opened": Socket._on_opened,
-    "released": Socket._on_released,
-    "sent": Socket._on_sent,
-}
 
 
 class Stream(io.IOBase):

@@ -9,8 +9,8 @@ import random
 import time
 
 from micropython import const
-from modem.modem import ModemError
 
+from modem.modem import ModemError
 from terminal import tls
 from terminal.mqtt import MqttError, Refused, Session
 

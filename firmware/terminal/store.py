@@ -16,7 +16,7 @@ from micropython import const
 
 _ABSENT = const(-4354)  # ESP_ERR_NVS_NOT_FOUND 0x1102, as esp32.NVS raises it
 _CRC_BYTES = const(4)
-_COPY_HEAD = "<3sIH"  # magic and version, sequence, bytes that follow
+_COPY_HEAD = "<3sI"  # magic and version, sequence
 _COPY_MAGIC = b"HC\x01"
 _KEPT_BYTES = const(512)
 _BOOTS_BYTES = const(48)
@@ -46,8 +46,8 @@ def _seal(body):
     return body + struct.pack("<I", binascii.crc32(body))
 
 
-def _is_sealed(data, magic):
-    if len(data) < len(magic) + _CRC_BYTES or bytes(data[: len(magic)]) != magic:
+def _is_sealed(data, head, magic):
+    if len(data) < struct.calcsize(head) + _CRC_BYTES or bytes(data[: len(magic)]) != magic:
         return False
     return struct.unpack_from("<I", data, len(data) - _CRC_BYTES)[0] == binascii.crc32(data[:-_CRC_BYTES])
 
@@ -105,7 +105,7 @@ class Copies:
         self._sequence += 1
         healed = max(0, self.broken - 1)
         self.broken = max(1, self.broken)  # until proved: after a failure even the same record is written
-        self._write(slot, _seal(struct.pack(_COPY_HEAD, _COPY_MAGIC, self._sequence, len(data)) + data))
+        self._write(slot, _seal(struct.pack(_COPY_HEAD, _COPY_MAGIC, self._sequence) + data))
         self.broken = healed
         self._slot = slot
         self._data = data
@@ -117,15 +117,12 @@ class Copies:
         """Keep a copy when it is intact and newer than the other."""
         if blob is None:
             return
-        head = struct.calcsize(_COPY_HEAD)
-        if not _is_sealed(blob, _COPY_MAGIC) or len(blob) < head + _CRC_BYTES:
+        if not _is_sealed(blob, _COPY_HEAD, _COPY_MAGIC):
             self.broken += 1
             return
-        _magic, sequence, size = struct.unpack_from(_COPY_HEAD, blob)
-        if size != len(blob) - head - _CRC_BYTES:
-            self.broken += 1
-        elif self._data is None or sequence > self._sequence:
-            self._data = blob[head:-_CRC_BYTES]
+        sequence = struct.unpack_from(_COPY_HEAD, blob)[1]
+        if self._data is None or sequence > self._sequence:
+            self._data = blob[struct.calcsize(_COPY_HEAD) : -_CRC_BYTES]
             self._sequence = sequence
             self._slot = slot
 
@@ -229,9 +226,9 @@ class Store:
     def load_volatile(self):
         """Return (volatile record or None, seconds since its save or None); sets `intent`, once."""
         data = self._rtc.memory()
-        head = struct.calcsize(_RTC_HEAD)
-        if len(data) < head + _CRC_BYTES or not _is_sealed(data, _RTC_MAGIC):
+        if not _is_sealed(data, _RTC_HEAD, _RTC_MAGIC):
             return None, None
+        head = struct.calcsize(_RTC_HEAD)
         _magic, self._set_s, self._saved_s, size, intent_size = struct.unpack_from(_RTC_HEAD, data)
         self._volatile = bytes(data[head : head + size])
         if intent_size:

@@ -1,0 +1,1 @@
+"""Figures of the whole terminal: `python -m host_tests.benchmarks`."""

@@ -16,9 +16,9 @@ import threading
 import time
 
 import paho.mqtt.client as paho
+
 from hanma import stage, toolchain
 from hanma.bench import certificates
-
 from host_tests.port.chip import Chip
 from host_tests.sim.control import Control
 

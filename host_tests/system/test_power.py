@@ -100,5 +100,6 @@ def test_a_flash_without_the_program_never_powers_the_welder(tmp_path):
 
 
 def test_the_secret_is_never_printed(world):
-    assert "12345678" not in world.chip.console_text().replace("89860012345678901234", "")
-    assert all("12345678" not in json.dumps(one[1]).replace("89860012345678901234", "") for one in world.platform.messages if isinstance(one[1], dict))
+    iccid = "89860012345678901234"  # it has the secret's digits in it by chance
+    told = world.chip.console_text() + json.dumps([str(one[1]) for one in world.platform.messages])
+    assert "12345678" not in told.replace(iccid, "")

@@ -3,6 +3,7 @@
 from drivers import interlock as driver
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+
 from terminal.outage import OUTAGE_CAUSES
 
 RECORD = ["record"]

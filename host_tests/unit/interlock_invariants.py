@@ -19,11 +19,13 @@ class Watch:
         self.recorded_state = None  # the state when a record was last asked for
         self.powered_since = {}  # AUTHORISED: second; EMERGENCY: second, HANDOVER counts with it
         self.flags = (False, False, False)  # barred, refused, out of service
+        self.stops = {}  # id of a 0: whether a 1 was heard since
 
     def copy(self):
         """Return a copy that goes on by itself."""
         other = copy.copy(self)
         other.powered_since = dict(self.powered_since)
+        other.stops = dict(self.stops)
         return other
 
     def rebooted(self, machine, now_s, passed_s):
@@ -45,8 +47,8 @@ class Watch:
             self._idle(effects, name, arguments),
             self._bounds(machine, now_s, effects),
         ]
-        if name == "command" and arguments["action"] == 0:
-            troubles.append(_stop(machine, effects, arguments))
+        if name == "command":
+            troubles.append(self._order(machine, effects, arguments))
         if RECORD in effects:
             self.recorded_state = machine.state
             if len(machine.kept()) > KEPT_BYTES or len(machine.volatile(now_s)) > VOLATILE_BYTES:
@@ -109,6 +111,16 @@ class Watch:
             bound = self.settings["emergency_max_s"] + self.settings["handover_max_s"]
         return "powered for too long" if now_s - since >= bound else None
 
+    def _order(self, machine, effects, arguments):
+        request_id = arguments["request_id"]
+        if arguments["action"] == 1:
+            self.stops = dict.fromkeys(self.stops, True)
+            return None
+        may_be_overtaken = self.stops.get(request_id, False)
+        if request_id is not None:
+            self.stops.setdefault(request_id, False)
+        return None if may_be_overtaken else _stop(machine, effects, arguments)
+
 
 def _group(state):
     return {AUTHORISED: AUTHORISED, EMERGENCY: EMERGENCY, HANDOVER: EMERGENCY}.get(state)
@@ -117,8 +129,6 @@ def _group(state):
 def _stop(machine, effects, arguments):
     if arguments.get("out_of_service") is False and not arguments.get("barred"):
         return None
-    if arguments["request_id"] is not None and len(effects) == 1 and effects[0][0] == "answer":
-        return None  # a repeat that a newer 1 has overtaken
     if machine.powered or machine.state != LOCKED or ("relay", 0) not in effects:
         return "a stop did not unpower"
     if arguments.get("barred") and not machine.barred:

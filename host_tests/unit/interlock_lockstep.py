@@ -1,10 +1,10 @@
 """The interlock and its oracle side by side: the same facts to both, compared and checked after each one."""
 
-from terminal import interlock
-
 from host_tests.unit.interlock_invariants import RECORD, Watch, bounded_end
 from host_tests.unit.interlock_oracle import Oracle
+from host_tests.unit.interlock_rules import SETTINGS
 from host_tests.unit.interlock_timeline import AUTHORISED, EMERGENCY, LOCKED
+from terminal import interlock
 
 CAUSES = (
     "modem_dead",
@@ -18,9 +18,9 @@ CAUSES = (
     "clock_unknown",
     "no_answer",
 )
-SMALLEST = {name: low for name, _default, low, _high in interlock.SETTINGS}
+SMALLEST = {name: low for name, _default, low, _high in SETTINGS}
 SMALLEST["resume_within_s"] = 10
-DEFAULTS = {name: default for name, default, _low, _high in interlock.SETTINGS}
+DEFAULTS = {name: default for name, default, _low, _high in SETTINGS}
 BOOTED_AT_S = 1
 SEEN = ("state", "powered", "job", "barred", "refused", "is_out_of_service")
 _COMMAND = (  # the arguments of a command in their order, and their defaults

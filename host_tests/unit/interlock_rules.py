@@ -1,6 +1,22 @@
 """The rows of the interlock's table and the rules settled below it, by the ids the oracle marks them with."""
 
-# The table of states, one row each, then the settled readings by number.
+# (name, default, low, high), in seconds
+SETTINGS = (
+    ("fail_open_after_s", 600, 180, 86400),
+    ("link_stable_s", 30, 5, 600),
+    ("handover_idle_s", 120, 10, 3600),
+    ("handover_max_s", 900, 60, 7200),
+    ("idle_lock_s", 1800, 300, 14400),  # or 0: off
+    ("authorised_max_s", 43200, 3600, 86400),
+    ("emergency_max_s", 43200, 3600, 86400),
+    ("resume_within_s", 60, 0, 600),
+    ("command_max_age_s", 120, 20, 3600),
+    ("switch_min_interval_s", 2, 0, 30),
+)
+
+# The table of states, one row each; then what was settled about it, in sixteen groups: orders (1 to 6), the wait
+# and outages (7, 8), emergency and hand-over (9, 10), authorised (11), announcements (12), the switching interval
+# (13), resets (14), contact and welding sense (15), time (16).
 RULES = {
     "LOCKED: 1": "a 1 powers and authorises",
     "LOCKED: outage": "no session for the wait: emergency",

@@ -2,8 +2,10 @@
 
 from mp_fakes import asyncio, run_cases, until, world  # isort: skip  (first, for virtual time)
 
-from modem.at import ModemError
 from mp_modem_bench import OK, Bench, Power, answer, case, cases_of, fails_with
+
+from modem.at import ModemError
+from modem.simcom_up import IMEI, MODEL, OPERATOR
 
 
 @case
@@ -266,7 +268,7 @@ async def a_late_answer_is_not_taken_for_the_next_commands():
         bench.peer.answers[b"AT+COPS?"] = lambda line: bench.peer.say(
             answer(b'+COPS: 0,2,"late",7'), 9500
         )
-        await fails_with("timeout", bench.modem.channel.ask(bench.modem.dialect.OPERATOR))
+        await fails_with("timeout", bench.modem.channel.ask(OPERATOR))
         clock = await bench.modem.channel.ask((b"AT+CGMM", b"", 2000))
         assert clock == b"A7670C", clock
         assert bench.modem.cause is None
@@ -286,7 +288,7 @@ async def a_cancelled_command_does_not_leave_its_answer_to_the_next():
 async def a_command_cancelled_in_the_queue_is_never_sent():
     async with Bench() as bench:
         bench.peer.delay_ms = 500
-        first = asyncio.create_task(bench.modem.channel.ask(bench.modem.dialect.IMEI))
+        first = asyncio.create_task(bench.modem.channel.ask(IMEI))
         await asyncio.sleep_ms(10)
         second = asyncio.create_task(bench.modem.channel.ask((b"AT+NEVER", None, 2000)))
         await asyncio.sleep_ms(10)
@@ -303,10 +305,10 @@ async def answers_at_exactly_the_time_out_confuse_nothing():
         for late in range(1990, 2010):
             bench.peer.answers[b"AT+CGMM"] = lambda line, ms=late: bench.peer.say(answer(b"A7670C"), ms)
             try:
-                assert await modem.channel.ask(modem.dialect.MODEL) == b"A7670C"
+                assert await modem.channel.ask(MODEL) == b"A7670C"
             except ModemError as problem:
                 assert problem.code == "timeout"
-            assert await modem.channel.ask(modem.dialect.IMEI) == b"860000000000017"
+            assert await modem.channel.ask(IMEI) == b"860000000000017"
         assert modem.cause is None
 
 
@@ -413,6 +415,42 @@ async def an_idle_modem_is_asked_a_few_things_every_half_minute():
         before = len(bench.peer.lines)
         await asyncio.sleep_ms(600000)
         assert 20 * 3 <= len(bench.peer.lines) - before <= 21 * 5
+
+
+@case
+async def a_fault_of_the_uart_ends_the_task_and_it_can_be_run_again():
+    bench = Bench()
+    await bench.start()
+    whole, bench.uart.readinto = bench.uart.readinto, None
+    bench.peer.say(b"\r\n+CEREG: 1\r\n")
+    try:
+        await asyncio.wait_for_ms(bench.task, 60000)
+        raise AssertionError("no error")
+    except TypeError:
+        pass
+    assert bench.modem.cause == "modem_dead" and not bench.modem.up.is_set()
+    bench.uart.readinto = whole
+    await bench.start()
+    await bench.stop()
+
+
+@case
+async def life_is_proved_at_least_every_two_minutes_while_nothing_happens():
+    for spoil in ((), (b"AT+CPIN?",), (b"AT+CEREG?",), (b"AT+NETOPEN", b"AT+NETOPEN?")):
+        bench = Bench()
+        beats = [world.clock.now]
+
+        def beat(beats=beats):
+            assert world.clock.now - beats[-1] < 120000
+            beats.append(world.clock.now)
+
+        bench.modem.beat = beat
+        for line in spoil:
+            bench.peer.answers[line] = None if line == b"AT+NETOPEN" else b"\r\nERROR\r\n"
+        bench.run()
+        await asyncio.sleep_ms(1200000)
+        assert len(beats) > 10 and world.clock.now - beats[-1] < 120000
+        await bench.stop()
 
 
 @case

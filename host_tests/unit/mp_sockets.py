@@ -5,8 +5,10 @@ import gc
 
 from mp_fakes import asyncio, run_cases, until, world  # isort: skip  (first, for virtual time)
 
-from modem.blocking import SocketModule
 from mp_modem_bench import OK, Bench, case, cases_of, fails_with
+
+from modem.blocking import SocketModule
+from modem.simcom_up import IMEI
 
 
 async def connected(bench):
@@ -111,6 +113,47 @@ async def data_that_arrives_during_a_read_is_read_too():
 
 
 @case
+async def noise_that_looks_like_a_result_loses_no_data():
+    async with Bench() as bench:
+        sock = await connected(bench)
+        bench.peer.delay_ms = 20
+        data = pattern(3000)
+        bench.deliver(data)
+        reading = asyncio.create_task(read_all(sock, 3000))
+        for _ in range(40):
+            bench.peer.say(b"\r\nOK\r\n", 0)
+            await asyncio.sleep_ms(7)
+        assert await reading == data
+        await sock.write(b"and back")
+        assert bench.peer.sent[-1][1] == b"and back"
+
+
+@case
+async def a_busy_line_cut_anyhow_carries_both_ways_whole():
+    noise = (b"\r\n+FOO: 1\r\n", b"\r\nOK\r\n", b"\r\n+CIPRXGET: 1,0\r\n", b"\r\n+CEREG: 1\r\n", b"\r\n*X: OK\r\n")
+    dice = 12345
+    async with Bench() as bench:
+        sock = await connected(bench)
+        sent, got = b"", b""
+        for turn in range(60):
+            dice = (dice * 1103515245 + 12345) & 0x7FFFFFFF
+            bench.uart.chunk = 1 + (dice >> 8) % 40
+            bench.uart.takes = 1 + (dice >> 12) % 300
+            bench.peer.echo = bool(dice & 0x4000)
+            up, down = pattern(1 + (dice >> 5) % 700), pattern(1 + (dice >> 9) % 900)
+            bench.deliver(down, tell=turn % 5 > 0)
+            writing = asyncio.create_task(sock.write(up))
+            bench.peer.say(noise[turn % 5], (dice >> 3) % 8)
+            got += await read_all(sock, len(down))
+            assert got == down, turn
+            got = b""
+            await writing
+            sent += up
+        assert b"".join(payload for _, payload in bench.peer.sent) == sent
+        assert bench.modem.counters["timeouts"] == 0
+
+
+@case
 async def what_a_closed_connection_left_is_read_before_the_end():
     async with Bench() as bench:
         sock = await connected(bench)
@@ -161,7 +204,7 @@ async def a_prompt_that_never_comes_is_filled_and_the_socket_closed():
         bench.peer.answers[b"AT+CIPSEND=*"] = lambda line: bench.peer.prompt_for(line, 40, OK, None)
         await fails_with("timeout", sock.write(b"x" * 40))
         assert sock.closed
-        assert await bench.modem.channel.ask(bench.modem.dialect.IMEI) == b"860000000000017"
+        assert await bench.modem.channel.ask(IMEI) == b"860000000000017"
         assert bench.modem.cause is None
 
 
@@ -367,7 +410,7 @@ async def datagrams_go_where_they_are_sent():
 async def the_blocking_face_fetches_a_page_while_an_async_command_is_in_flight():
     async with Bench() as bench:
         bench.peer.delay_ms = 200
-        asked = asyncio.create_task(bench.modem.channel.ask(bench.modem.dialect.IMEI))
+        asked = asyncio.create_task(bench.modem.channel.ask(IMEI))
         await asyncio.sleep_ms(10)
         bench.peer.answers[b"AT+CDNSGIP=*"] = b'\r\n+CDNSGIP: 1,"h.example","10.0.0.2"\r\n' + OK
         module = SocketModule(bench.modem)

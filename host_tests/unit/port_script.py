@@ -22,7 +22,7 @@ def run(binary, state, code, **env):
     environment = dict(os.environ, HANMA_PORT=str(state or ""), **env)
     program = f"import sys\nsys.path[:] = {_PATHS!r}\nimport json\n{code}"
     done = subprocess.run(
-        [binary, "-c", program], env=environment, capture_output=True, text=True, timeout=30, check=False
+        [binary, "-c", program], env=environment, capture_output=True, text=True, timeout=100, check=False
     )
     assert done.returncode == 0, f"{done.stdout}{done.stderr}"
     return json.loads(done.stdout.splitlines()[-1])

@@ -4,6 +4,7 @@ import pytest
 from drivers import alarms as driver
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from terminal import alarms
 from terminal.alarm_kinds import KINDS
 

@@ -173,6 +173,21 @@ def test_a_strict_command_drops_late_results_until_its_answer():
     assert result["stale"] == 2
 
 
+def test_an_ok_ahead_of_the_answer_is_not_the_commands():
+    result = talk({"answer": "+CSQ:"}, OK, b"\r\n+CSQ: 1,2\r\n" + OK)
+    assert result["events"] == [["line", "1,2"], FINAL_OK]
+    assert result["stale"] == 1
+
+
+def test_an_ok_ahead_of_the_prompt_is_not_the_commands():
+    assert events({"prompt": True}, OK, b"\r\n>", OK) == [["prompt"], FINAL_OK]
+
+
+def test_an_error_ahead_of_the_answer_or_the_prompt_ends_the_command():
+    for command in ({"answer": "+CSQ:"}, {"prompt": True}):
+        assert events(command, b"\r\nERROR\r\n") == [["final", False, "ERROR"]]
+
+
 def test_a_boot_banner_behind_noise_is_heard():
     assert events(b"\x00\xff\x80\r\n*ATREADY: 1\r\n\r\n+CPIN: READY\r\n") == [
         ["urc", "boot", "1"],
@@ -288,11 +303,11 @@ def feed(data):
 counted = b"x" * 300
 dropped = b"\\r\\n+FOO: unknown and dropped\\r\\n" * 8
 overlong = b"y" * 500
-print(feed(dropped) == at.NOTHING, feed(overlong) == at.NOTHING, feed(b"\\r\\n") == at.NOTHING)
+print(feed(dropped) == 0, feed(overlong) == 0, feed(b"\\r\\n") == 0)
 talk.begin(answer=b"+CIPRXGET:2,0,", sink=sink)
-print(feed(b"\\r\\n+CIPRXGET: 2,0,600,0\\r\\n") == at.LINE)
-print(feed(counted) == at.NOTHING, feed(counted) == at.NOTHING, feed(b"\\r\\n") == at.DATA, sink.any() == 600)
-print(feed(b"AT+CSQ\\r\\r\\n") == at.NOTHING, feed(b"\\r\\nOK\\r\\n") == at.FINAL, talk.unknown == 8, talk.overlong == 1)
+print(feed(b"\\r\\n+CIPRXGET: 2,0,600,0\\r\\n") == 1)
+print(feed(counted) == 0, feed(counted) == 0, feed(b"\\r\\n") == 5, sink.any() == 600)
+print(feed(b"AT+CSQ\\r\\r\\n") == 0, feed(b"\\r\\nOK\\r\\n") == 2, talk.unknown == 8, talk.overlong == 1)
 """
 
 

@@ -13,15 +13,17 @@ from types import SimpleNamespace
 
 import aiomqtt
 import pytest
+from rich.console import Console
+
 from hanma.bench import sample
 from hanma.bench.broker import EmbeddedBroker
 from hanma.bench.journal import Journal
 from hanma.bench.people import People
 from hanma.bench.platform import Platform, wall_clock_ms
-from rich.console import Console
-
 from host_tests import demo
 from host_tests.world import DEVICE, PinLog
+
+pytestmark = pytest.mark.slow  # real processes and sockets: not for `make check`
 
 FACTOR = 400
 PIN = 21

@@ -7,12 +7,15 @@ from datetime import date
 
 import aiomqtt
 import pytest
+
 from hanma.bench import certificates, journal
 from hanma.bench.broker import EmbeddedBroker
 from hanma.bench.carriage import Iotda, Plain
 from hanma.bench.people import People
 from hanma.bench.platform import Platform, PlatformError, wall_clock_ms
 from hanma.bench.records import Certificate, Device, Guardian, Permit, Welder
+
+pytestmark = pytest.mark.slow  # real processes and sockets: not for `make check`
 
 HOUR = 3_600_000
 UP, COMMANDS = "welder/D1/up", "welder/D1/command/+"

@@ -10,6 +10,8 @@ import sys
 import time
 
 import pytest
+from typer.testing import CliRunner
+
 from hanma.bench import journal, sample
 from hanma.bench.cli import app
 from hanma.bench.people import People
@@ -17,7 +19,8 @@ from hanma.bench.platform import wall_clock_ms
 from hanma.bench.screen import tell
 from hanma.bench.wording import both, describe, place
 from hanma.bench.wording import signal as bars
-from typer.testing import CliRunner
+
+pytestmark = pytest.mark.slow  # real processes and sockets: not for `make check`
 
 BENCH = [sys.executable, "-c", "from hanma.bench.cli import app; app()"]
 TIMEOUT_S = 30

@@ -3,6 +3,7 @@
 import ast
 
 import pytest
+
 from hanma import stage as staging
 
 # Espressif's data sheets: "Strapping Pins", "Pin Overview" and the notes on in-package flash and PSRAM.

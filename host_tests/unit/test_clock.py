@@ -6,6 +6,7 @@ import pytest
 from drivers import clock as driver
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from terminal.clock import PLATFORM, Clock, civil, unix_ms
 
 NOW_MS = 1_790_000_000_000

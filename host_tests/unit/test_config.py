@@ -9,10 +9,10 @@ import pytest
 from drivers import config as driver
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from terminal import config
-from terminal.interlock import SETTINGS
 
 from host_tests.unit import replay
+from terminal import config
+from terminal.interlock import SETTINGS
 
 GOOD = {"host": "platform.example"}
 

@@ -12,15 +12,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from host_tests.unit import interlock_rules as rules
 from host_tests.unit import replay
 
 sys.path[:0] = [str(replay.ROOT / "host_tests" / "cpython"), str(replay.FIRMWARE), str(replay.UNIT)]
 
 from drivers import interlock as driver  # noqa: E402
-from terminal import interlock  # noqa: E402
 
 from host_tests.unit.interlock_lockstep import CAUSES, DEFAULTS, SMALLEST, Pair, lives  # noqa: E402
 from host_tests.unit.interlock_oracle import Oracle  # noqa: E402
+from terminal import interlock  # noqa: E402
 
 VECTORS = pathlib.Path(__file__).parent / "vectors" / "interlock.json"
 RUNS = settings(
@@ -32,14 +33,14 @@ RUNS = settings(
 
 def _values(row):
     name, default, low, high = row
-    lowest = st.sampled_from([0, low]) if name in interlock.MAY_BE_OFF else st.just(low)
+    lowest = st.sampled_from([0, low]) if name == "idle_lock_s" else st.just(low)
     return st.one_of(st.just(default), lowest, st.just(high), st.integers(low, high))
 
 
 SETTINGS = st.one_of(
     st.just(DEFAULTS),
     st.just(SMALLEST),
-    st.fixed_dictionaries({row[0]: _values(row) for row in interlock.SETTINGS}),
+    st.fixed_dictionaries({row[0]: _values(row) for row in rules.SETTINGS}),
 )
 COUNTING = st.one_of(st.just(CAUSES), st.lists(st.sampled_from([*CAUSES, "refused", "taken_over"])).map(tuple))
 IDS = st.one_of(st.none(), st.sampled_from("abcdef"), st.sampled_from(["一个很长的编号" * 9, ""]))
@@ -83,7 +84,10 @@ BOOTS = st.tuples(
         optional={"elapsed_s": st.sampled_from([0, 0, 1, 10, 11, 60, 61, 600, -1]), "firmware_failed": st.booleans()},
     ),
 )
-STEPS = st.one_of(FACTS, FACTS, FACTS, UNTIL, UNTIL, TIMES, BOOTS)
+LATE = st.tuples(st.sampled_from([0, 0, 0, 1, 5, 29, 60, 200, 3600, 90000]), FACTS).map(
+    lambda late: (late[1][0], {"after_s": late[0], **late[1][1]})
+)
+STEPS = st.one_of(LATE, LATE, LATE, UNTIL, UNTIL, TIMES, BOOTS)
 
 
 def play(steps, values=SMALLEST, causes=CAUSES):
@@ -107,6 +111,11 @@ def play(steps, values=SMALLEST, causes=CAUSES):
 def test_any_long_history_does_what_the_oracle_says_on_both_interpreters(micropython, values, causes, steps):
     for case in lives(play(steps, values, causes)):
         assert micropython.call("interlock", case) == driver.run(case)
+
+
+def test_the_settings_have_the_defaults_and_the_ranges_they_should():
+    assert interlock.SETTINGS == rules.SETTINGS
+    assert interlock.MAY_BE_OFF == ("idle_lock_s",)
 
 
 MANY_IDS = st.integers(0, 45).map("order {}".format)

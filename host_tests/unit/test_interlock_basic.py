@@ -4,7 +4,6 @@ Each history runs on CPython and on MicroPython.
 """
 
 import pytest
-from terminal.interlock import MAY_BE_OFF, SETTINGS
 
 from host_tests.unit import interlock_histories as histories
 from host_tests.unit.interlock_histories import (
@@ -18,6 +17,7 @@ from host_tests.unit.interlock_histories import (
     handover,
     outage,
 )
+from terminal.interlock import MAY_BE_OFF, SETTINGS
 
 
 @pytest.fixture
@@ -307,6 +307,12 @@ def test_the_session_time_is_summed_over_all_flaps(play):
     rows = play(*steps, ("tick", 2599), ("tick", 2600), every=True)
     assert [row.state for row in rows[-2:]] == ["HANDOVER", "LOCKED"]
     assert rows[-1].event == [event("off", "handover_end")]
+
+
+def test_the_next_emergency_begins_with_an_empty_sum(play):
+    steps = [*handover(), ("command", 1000, 0, "a"), ("session_down", 5000, "no_signal"), ("session_up", 5700)]
+    rows = play(*steps, ("tick", 6599), ("tick", 6600), every=True)
+    assert [row.state for row in rows[-2:]] == ["HANDOVER", "LOCKED"]
 
 
 def test_flaps_too_short_for_a_hand_over_count_too(play):

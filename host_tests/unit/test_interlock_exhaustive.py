@@ -19,6 +19,16 @@ def fact(name, **arguments):
     return lambda pair: pair.step(name, **arguments)
 
 
+def due(name, **arguments):
+    """A step that tells both a fact at the very second of the next change, or hours on where there is none."""
+
+    def step(pair):
+        at = pair.machine.next_s(pair.now_s)
+        return pair.step(name, 18000 if at is None else at - pair.now_s, **arguments)
+
+    return step
+
+
 def command(action, request_id=None, **arguments):
     """A command now."""
     return fact("command", action=action, request_id=request_id, **arguments)
@@ -100,8 +110,19 @@ RESETS = {
     "firmware failed": reboot("none", None, True),
     "firmware failed, resumed": reboot("now", 1, True),
 }
+DUE = {
+    "1 when due": due("command", action=1, request_id=None, job="A"),
+    "0 when due": due("command", action=0, request_id=None),
+    "up when due": due("session_up"),
+    "down when due": due("session_down", cause="no_signal"),
+    "refused when due": due("session_refused"),
+    "welding when due": due("welding", value=True),
+    "contact when due": due("contact", value=True),
+    "out of service when due": due("out_of_service", flag=True),
+}
 EVERYTHING = {
-    **TIME, **SESSION, **WELDING, **CONTACT, **COMMANDS, **REPEATS, **SERVICE, **RESETS
+    **TIME, **SESSION, **WELDING, **CONTACT, **COMMANDS, **REPEATS, **SERVICE, **RESETS,
+    **DUE
 }  # fmt: skip
 
 # Ways into each state; an exploration starts at the end of one of them.

@@ -68,9 +68,7 @@ def test_a_stop_moves_the_relay_even_when_it_is_off(play):
     [(None, "on"), (0, "on"), (120, "on"), (121, "stale"), (-300, "on"), (-301, "future")],
 )
 def test_a_1_is_obeyed_within_its_age_or_while_the_clock_is_unknown(play, age_s, text):
-    assert play(("command", 5, 1, "a", None, age_s)).answer == [
-        answer("a", 200 if text == "on" else 500, text)
-    ]
+    assert play(("command", 5, 1, "a", None, age_s)).answer == [answer("a", 200 if text == "on" else 500, text)]
 
 
 def test_service_may_stop_but_not_power(play):
@@ -128,9 +126,7 @@ def test_a_repeated_clearing_does_not_undo_an_out_of_service_given_since(play):
 def test_a_job_of_more_than_64_bytes_is_cut_at_a_character(play):
     after = play(("command", 0, 1, "a", "焊" * 22), ("reboot", 0, True, True))
     assert after.job == "焊" * 21
-    assert play(("command", 0, 1, "a", "J" * 65), ("command", 1, 1, "b", "J" * 65)).answer == [
-        answer("b", 200, "on")
-    ]
+    assert play(("command", 0, 1, "a", "J" * 65), ("command", 1, 1, "b", "J" * 65)).answer == [answer("b", 200, "on")]
 
 
 # ---- repeats
@@ -155,6 +151,13 @@ def test_a_repeated_0_is_obeyed_again_unless_a_newer_1_was(play):
     assert after.effects == [OFF, RECORD, answer("a", 200, "off")]
     after = play(("command", 0, 0, "a"), ("command", 5, 1, "b"), ("command", 9, 0, "a"))
     assert (after.effects, after.powered) == ([answer("a", 200, "off")], True)
+
+
+def test_only_the_stops_before_the_last_1_are_overtaken(play):
+    orders = [("command", 2 * k, k % 2, "id%d" % k) for k in range(12)]  # 0, 1, 0, 1 ...
+    for k in range(0, 12, 2):
+        assert play(*orders, ("command", 50, 0, "id%d" % k)).powered
+    assert play(*orders, ("command", 49, 0, "new"), ("command", 50, 0, "new")).effects[0] == OFF
 
 
 def test_a_1_that_was_not_obeyed_overtakes_no_stop(play):
@@ -223,6 +226,20 @@ def test_further_1s_wait_too_up_to_eight(play):
     assert rows[10].effects == [RECORD, answer("b8", 500, "busy")]
     assert rows[11].answer == [answer("b%d" % k, 200, "on") for k in range(8)]
     assert rows[11].effects[:2] == [ON, event("on", "order", "K")]
+
+
+def test_a_repeat_of_a_waiting_1_waits_as_well(play):
+    rows = play(*off_at(10), ("command", 11, 1, "b", "K"), ("command", 11, 1, "b", "K"), ("tick", 12), every=True)
+    assert rows[3].effects == [RECORD]
+    assert rows[4].effects == [ON, event("on", "order", "K"), answer("b", 200, "on"), answer("b", 200, "on")]
+
+
+def test_an_emergency_that_ends_while_it_waits_moves_no_relay_and_tells_nothing(play):
+    steps = [*off_at(10), ("tick", 15), ("session_up", 16), ("welding", 17, False), ("tick", 30), ("tick", 31)]
+    short = {"fail_open_after_s": 5, "link_stable_s": 5, "handover_idle_s": 10, "switch_min_interval_s": 30}
+    after = play(*steps, **short)
+    assert (after.effects, after.state) == ([RECORD], "LOCKED")
+    assert play(*steps, ("tick", 99), **short).powered is False
 
 
 def test_another_job_is_busy_while_the_first_waits(play):

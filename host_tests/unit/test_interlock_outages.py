@@ -4,8 +4,6 @@ Each history runs on CPython and on MicroPython.
 """
 
 import pytest
-from terminal.interlock import OUTAGE_CAUSES, Interlock
-from terminal.timetable import CHANGES
 
 from host_tests.unit import interlock_histories as histories
 from host_tests.unit.interlock_histories import (
@@ -15,6 +13,8 @@ from host_tests.unit.interlock_histories import (
     handover,
     outage,
 )
+from terminal.interlock import OUTAGE_CAUSES, Interlock
+from terminal.timetable import CHANGES
 
 
 @pytest.fixture
@@ -45,10 +45,7 @@ def test_a_refusal_outlasts_a_power_cut_until_a_session_is_accepted(play):
     assert (after.state, after.refused) == ("LOCKED", True)
     after = play(*steps, ("session_up", 20))
     assert (after.effects, after.refused) == ([RECORD], False)
-    assert (
-        play(*steps, ("session_up", 20), ("session_down", 30, "no_signal"), ("tick", 630)).state
-        == "EMERGENCY"
-    )
+    assert play(*steps, ("session_up", 20), ("session_down", 30, "no_signal"), ("tick", 630)).state == "EMERGENCY"
 
 
 def test_a_refusal_is_recorded_once(play):
@@ -145,9 +142,7 @@ def test_a_timer_that_starts_again_is_announced_again(play):
 
 
 def test_every_row_that_waits_has_a_phrase():
-    assert [row[4] for row in CHANGES if row[4] is None] == [
-        None
-    ]  # an outage in a hand-over, which is at once
+    assert [row[4] for row in CHANGES if row[4] is None] == [None]  # an outage in a hand-over, which is at once
 
 
 # ---- time
@@ -157,6 +152,27 @@ def test_time_goes_before_a_fact_of_the_same_second(play):
     rows = play(("session_up", 600), every=True)
     assert rows[0].effects == [["announce", "emergency_soon"], *EMERGENCY_ON, ["announce", "handover_soon"]]
     assert rows[0].state == "EMERGENCY"
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        ("command", 600, 0, "a"),
+        ("session_down", 600, "taken_over"),
+        ("session_refused", 600),
+        ("welding", 600, False),
+        ("contact", 600, True),
+        ("out_of_service", 600, True),
+    ],
+)
+def test_time_goes_before_every_fact(play, fact):
+    assert play(fact).effects[1 : 1 + len(EMERGENCY_ON)] == EMERGENCY_ON
+
+
+def test_the_minutes_can_be_asked_for_between_two_ticks():
+    lock = Interlock({})
+    lock.boot(0)
+    assert [lock.minutes_to_emergency(now_s) for now_s in (0, 60, 61, 599, 700)] == [10, 9, 9, 1, 0]
 
 
 def test_time_never_goes_backwards(play):
@@ -176,9 +192,7 @@ def test_a_tick_with_nothing_due_makes_nothing():
 
 
 def test_a_contact_that_stays_powered_is_stuck_until_it_agrees(play):
-    rows = play(
-        ("contact", 1, True), ("contact", 2, True), ("contact", 3, None), ("contact", 4, False), every=True
-    )
+    rows = play(("contact", 1, True), ("contact", 2, True), ("contact", 3, None), ("contact", 4, False), every=True)
     assert [row.effects for row in rows] == [
         [alarm("contact_stuck", "start")],
         [],
@@ -211,7 +225,5 @@ def test_welding_while_unpowered_is_a_bypass(play):
         [],
         [alarm("welding_while_unpowered", "end")],
     ]
-    assert (
-        alarm("welding_while_unpowered", "end") in play(("welding", 1, True), ("command", 2, 1, "a")).effects
-    )
+    assert alarm("welding_while_unpowered", "end") in play(("welding", 1, True), ("command", 2, 1, "a")).effects
     assert play(("command", 0, 1, "a"), ("welding", 1, True)).effects == []

@@ -3,9 +3,9 @@
 from drivers import interlock as driver
 from hypothesis import example, given
 from hypothesis import strategies as st
-from terminal.interlock import Interlock
 
 from host_tests.unit.interlock_histories import ANYTHING, FACTS, IDS, RUNS, THREE, VALUES, absolute
+from terminal.interlock import Interlock
 
 
 class Witness:

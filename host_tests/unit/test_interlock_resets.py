@@ -4,7 +4,6 @@ Each history runs on CPython and on MicroPython.
 """
 
 import pytest
-from terminal.interlock import Interlock
 
 from host_tests.unit import interlock_histories as histories
 from host_tests.unit.interlock_histories import (
@@ -17,6 +16,7 @@ from host_tests.unit.interlock_histories import (
     off_at,
     outage,
 )
+from terminal.interlock import Interlock
 
 
 @pytest.fixture
@@ -30,9 +30,7 @@ def play(micropython):
 WORKING = [("command", 0, 1, "a", "J"), ("tick", 1000)]
 
 
-@pytest.mark.parametrize(
-    ("elapsed_s", "resumes"), [(0, True), (60, True), (61, False), (-1, False), (None, False)]
-)
+@pytest.mark.parametrize(("elapsed_s", "resumes"), [(0, True), (60, True), (61, False), (-1, False), (None, False)])
 def test_an_intact_record_of_the_last_minute_resumes(play, elapsed_s, resumes):
     after = play(*WORKING, ("reboot", elapsed_s, True, True))
     if resumes:
@@ -64,9 +62,7 @@ def test_a_resume_keeps_the_progress_of_not_welding_without_the_time_nobody_sens
 
 
 def test_a_resumed_emergency_keeps_its_bound_and_its_alarm(play):
-    rows = play(
-        *outage(), ("tick", 1600), ("reboot", 10, True, True), ("tick", 42189), ("tick", 42190), every=True
-    )
+    rows = play(*outage(), ("tick", 1600), ("reboot", 10, True, True), ("tick", 42189), ("tick", 42190), every=True)
     assert rows[3].effects == [ON, RECORD, event("on", "resumed")]
     assert rows[-1].effects == [OFF, RECORD, event("off", "emergency_max"), alarm("emergency", "end")]
 
@@ -91,9 +87,7 @@ def test_a_hand_over_without_an_outage_at_boot_stays_one(play):
     ]
     after = play(*steps, ("reboot", 10, True, True), causes=["no_signal"])
     assert (after.state, after.effects) == ("HANDOVER", [ON, RECORD, event("on", "resumed")])
-    rows = play(
-        *steps, ("reboot", 10, True, True), ("tick", 589), ("tick", 590), causes=["no_signal"], every=True
-    )
+    rows = play(*steps, ("reboot", 10, True, True), ("tick", 589), ("tick", 590), causes=["no_signal"], every=True)
     assert [row.state for row in rows[-2:]] == ["HANDOVER", "LOCKED"]
 
 
@@ -108,9 +102,27 @@ def test_a_fourth_resume_within_ten_minutes_is_refused(play):
 def test_a_resume_waits_for_no_interval_but_the_next_powering_does(play):
     steps = [*off_at(10), ("reboot", 1, True, True), ("command", 0, 1, "b")]
     assert play(*steps, switch_min_interval_s=30).powered is False
-    assert play(
-        *off_at(10), ("command", 11, 1, "b"), ("reboot", 1, True, True), switch_min_interval_s=30
-    ).powered
+    assert play(*off_at(10), ("command", 11, 1, "b"), ("reboot", 1, True, True), switch_min_interval_s=30).powered
+
+
+def test_the_interval_runs_on_over_a_reset(play):
+    steps = [*off_at(110), ("tick", 115), ("reboot", 1, True, True), ("command", 0, 1, "b")]
+    rows = play(*steps, ("tick", 23), ("tick", 24), every=True, switch_min_interval_s=30)
+    assert [row.powered for row in rows[-2:]] == [False, True]
+
+
+def test_what_began_later_than_the_boot_resumes_with_its_own_age(play):
+    steps = [("command", 500, 1, "a"), ("welding", 1000, False), ("reboot", 0, True, True)]
+    after = play(*steps, idle_lock_s=0)
+    assert after.next_s == 43200 - 500 - 60
+    assert play(*steps).next_s == 1800 - 60
+
+
+def test_resumes_older_than_ten_minutes_no_longer_count(play):
+    crash = ("reboot", 10, True, True)
+    three = [*WORKING, crash, ("tick", 20), crash, ("tick", 20), crash]  # the first is 60 s old
+    assert play(*three, ("tick", 529), crash).powered is False
+    assert play(*three, ("tick", 530), crash).powered
 
 
 def test_an_announcement_is_not_repeated_after_a_resume(play):
@@ -125,6 +137,9 @@ def test_what_is_not_intact_is_as_good_as_absent(play):
     assert after.effects == [OFF, RECORD]
     lock = Interlock({})
     lock.boot(0, b"\x00\x11", None, None)
+    assert lock.kept_broken
+    lock = Interlock({})
+    lock.boot(0, None, b"\x00\x11", 5)
     assert lock.kept_broken
     lock = Interlock({})
     lock.boot(0, None, None, None)
@@ -154,10 +169,7 @@ def test_crashed_minimal_mode_powers_after_the_wait_whatever_the_session(play):
 
 def test_it_ends_by_its_bound_or_an_order_only(play):
     powered = crashed(("session_up", 10), ("tick", 600))
-    assert (
-        play(*powered, ("welding", 700, False), ("session_refused", 800), ("tick", 43799)).state
-        == "EMERGENCY"
-    )
+    assert play(*powered, ("welding", 700, False), ("session_refused", 800), ("tick", 43799)).state == "EMERGENCY"
     assert play(*powered, ("tick", 43799), ("tick", 43800)).event == [event("off", "emergency_max")]
     assert play(*powered, ("command", 700, 0, "a")).state == "LOCKED"
     assert play(*powered, ("command", 700, 1, "a")).state == "AUTHORISED"

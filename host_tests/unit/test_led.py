@@ -2,6 +2,7 @@
 
 import pytest
 from drivers import led as driver
+
 from terminal import reasons
 from terminal.led import PATTERNS
 

@@ -12,6 +12,8 @@ import pytest
 from host_tests.unit.replay import Replay
 from tools.hanma import toolchain
 
+pytestmark = pytest.mark.slow  # real processes and sockets: not for `make check`
+
 _START_S = 20
 
 

@@ -12,6 +12,8 @@ import pytest
 
 from host_tests.unit import port_script
 
+pytestmark = pytest.mark.slow  # real processes and sockets: not for `make check`
+
 _2000 = datetime.datetime(2000, 1, 1)
 
 

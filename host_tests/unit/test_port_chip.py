@@ -10,12 +10,14 @@ import subprocess
 import sys
 
 import pytest
-from hanma.bench import certificates
 
+from hanma.bench import certificates
 from host_tests.port import chip as chip_module
 from host_tests.port import register_log
 from host_tests.port.chip import HARD, PWRON, SOFT, WDT, Chip
 from host_tests.unit.replay import ROOT
+
+pytestmark = pytest.mark.slow  # real processes and sockets: not for `make check`
 
 _TIMEOUT_S = 20
 

@@ -4,6 +4,8 @@ import pytest
 
 from host_tests.unit import port_script
 
+pytestmark = pytest.mark.slow  # real processes and sockets: not for `make check`
+
 _PREPARE = """
 import virtual
 import asyncio, machine, time

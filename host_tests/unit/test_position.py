@@ -9,9 +9,9 @@ import pytest
 from drivers import position as driver
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from terminal import gcj02
 
 from host_tests.unit import replay
+from terminal import gcj02
 
 CHONGQING = (295637010, 1065512340)
 FIX_MS = 1_790_000_000_123

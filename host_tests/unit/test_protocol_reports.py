@@ -6,9 +6,9 @@ from decimal import Decimal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from terminal import protocol
 
 from host_tests.unit import replay
+from terminal import protocol
 
 NOW = 1767225600123
 CLOCK = [NOW, 12, 90000]

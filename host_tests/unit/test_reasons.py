@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 from drivers import reasons as driver
+
 from terminal import reasons
 
 UP = ["session_up", 1]

@@ -4,6 +4,7 @@ import pytest
 from drivers import records as driver
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from terminal import records
 from terminal.interlock import Interlock
 
@@ -102,9 +103,22 @@ def test_a_record_of_another_version_is_as_good_as_none():
 
 def test_a_sealed_record_with_impossible_numbers_is_not_read():
     volatile = example_records()[1]
-    assert records.unpack_volatile(records._seal(volatile[:3] + b"\x09" + volatile[4:-4])) is None  # state
+    assert records.unpack_volatile(records._seal(volatile[:3] + b"\x04" + volatile[4:-4])) is None  # state
     kept = example_records()[0]
     assert records.unpack_kept(records._seal(kept[:5] + b"\x21" + kept[6:-4])) is None  # 33 orders
+
+
+def test_a_sealed_record_whose_job_does_not_fill_it_is_not_read():
+    for data, unpack in zip(example_records(), (records.unpack_kept, records.unpack_volatile), strict=True):
+        assert unpack(records._seal(data[:-5])) is None
+        assert unpack(records._seal(data[:-4] + b"x")) is None
+
+
+def test_a_job_of_64_bytes_is_kept_and_a_longer_one_is_not_read():
+    for size, job in ((64, "J" * 64), (65, None)):
+        data = records.pack_kept((False, False, False, True), 0, "J" * size, records.Answered())
+        fields = records.unpack_kept(data)
+        assert (fields and fields[2]) == job
 
 
 def test_a_job_that_does_not_decode_takes_no_ban_down_with_it():

@@ -19,6 +19,8 @@ from host_tests.sim.broker import BrokerServer
 from host_tests.sim.broker_core import Broker
 from host_tests.unit.replay import ROOT
 
+pytestmark = pytest.mark.slow  # real processes and sockets: not for `make check`
+
 PATIENCE_S = 20
 
 

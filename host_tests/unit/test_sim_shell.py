@@ -17,6 +17,8 @@ from host_tests.sim.modem_core import ModemCore
 from host_tests.sim.shell import PowerFile, Shell
 from host_tests.unit.replay import ROOT
 
+pytestmark = pytest.mark.slow  # real processes and sockets: not for `make check`
+
 PATIENCE_S = 20
 
 

@@ -8,11 +8,13 @@ import shutil
 import tarfile
 
 import pytest
-from hanma import cli, toolchain
-from hanma import stage as staging
 from typer.testing import CliRunner
 
+from hanma import cli, toolchain
+from hanma import stage as staging
 from host_tests.unit import port_script
+
+pytestmark = pytest.mark.slow  # real processes and sockets: not for `make check`
 
 
 @pytest.fixture(scope="module")

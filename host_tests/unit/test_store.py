@@ -4,6 +4,7 @@ import pytest
 from drivers import store as driver
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from terminal.store import StoreError
 
 OLD, MID, NEW = "0a" * 20, "0b" * 300, "0c" * 363
@@ -203,6 +204,19 @@ def test_power_on_and_brown_out_boots_count_for_it(play):
     assert play(*brown_out * 4, "boots")[-1][1:] == [True, False]
 
 
+def test_the_row_is_seen_however_long_the_rtc_has_run_and_up_to_the_tenth_minute(play):
+    assert play(("wait", 5000), *crash(3), *boot(), "boots")[-1][1] is True
+    assert play(("wait", 5000), *crash(3, 200), *boot(), "boots")[-1][1] is True
+    assert play(("wait", 5000), *crash(3, 201), *boot(), "boots")[-1][1] is False
+
+
+def test_crashes_before_a_brown_out_count_with_those_after_it(play):
+    brown_out = ["power_cut", "load_volatile", ("begin_boot", True)]
+    assert play(("wait", 5000), *crash(3, 30), *brown_out, "boots")[-1][1] is True
+    assert play(("wait", 5000), *crash(2, 30), *brown_out, ("wait", 5), *boot(), "boots")[-1][1] is True
+    assert play(("wait", 5000), *crash(1, 30), *brown_out, "finish_boot", *boot(), "boots")[-1][1] is False
+
+
 def test_a_finished_boot_breaks_the_row(play):
     assert play(*crash(2), *boot(), "finish_boot", *crash(2), *boot(), "boots")[-1][1] is False
 
@@ -239,6 +253,19 @@ def test_a_count_that_cannot_be_kept_is_told_and_the_boot_goes_on(play):
     given = play("load_volatile", ("begin_boot", True), "reset", ("fail", "get"), ("begin_boot", True), "boots")
     assert given[-2] == {"error": "read"}
     assert given[-1][1:] == [False, False]
+
+
+# ---- the last minute known
+
+
+def test_the_minute_noted_last_is_told_after_a_power_cut(play):
+    assert play("alive_ms")[-1] is None
+    assert play(("note_alive", 1790000059), "power_cut", "alive_ms")[-1] == 1790000040000
+
+
+def test_a_minute_that_cannot_be_noted_leaves_the_one_before(play):
+    given = play(("note_alive", 60), ("fail", "set"), ("note_alive", 120), "power_cut", "alive_ms")
+    assert given[-1] == 60000
 
 
 # ---- identity

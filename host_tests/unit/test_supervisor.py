@@ -9,9 +9,9 @@ import pytest
 from drivers import supervisor as driver
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from terminal.supervisor import Supervisor
 
 from host_tests.unit import replay
+from terminal.supervisor import Supervisor
 
 HEALTHY = {"name": "guard", "vital": True, "period_s": 5, "lives": [[["beat"], ["sleep", 1000], ["repeat"]]]}
 

@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
+pytestmark = pytest.mark.slow  # real processes and sockets: not for `make check`
+
 NAME = "platform.test"
 _ETIMEDOUT = 110
 

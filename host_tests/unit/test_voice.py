@@ -6,6 +6,7 @@ import pytest
 from drivers import voice as driver
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from modem.simcom import Simcom
 from terminal import reasons, timetable, voice
 from terminal.phrases import PHRASES, minutes, number, spelt

@@ -16,10 +16,10 @@ sys.path[:] = ["", _ROOT + "/host_tests/port", ".frozen", "lib", _ROOT]
 import asyncio
 import json
 import random
+import ssl  # noqa: F401 (the stand-ins' heap is there from the start)
 
 import hanma_port
 import machine
-import ssl  # noqa: F401 (the stand-ins' heap is there from the start)
 import virtual
 
 from host_tests.sim.broker_core import Broker

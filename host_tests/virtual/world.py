@@ -11,9 +11,9 @@ import subprocess
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+
 from hanma import toolchain
 from hanma.bench import certificates
-
 from host_tests.system.harness import DEVICE_ID, RELAY_PIN, SECRET, staged_tree
 
 MINUTE = 60000

@@ -5,6 +5,8 @@ import binascii
 from modem import at
 from modem.simcom import Simcom
 
+NOTHING, LINE, FINAL, PROMPT, URC, DATA, CORRUPT = range(7)  # what Conversation.next() returns
+
 
 class Sink:
     """Takes counted data up to its room, as a ring does."""
@@ -26,15 +28,15 @@ def readable(data):
 
 def describe(talk, kind, sink):
     """Return one event as a list of JSON values."""
-    if kind == at.LINE:
+    if kind == LINE:
         return ["line", readable(talk.value())]
-    if kind == at.FINAL:
+    if kind == FINAL:
         return ["final", talk.ok, readable(talk.text())]
-    if kind == at.URC:
+    if kind == URC:
         return ["urc", talk.name, readable(talk.value())]
-    if kind == at.DATA:
+    if kind == DATA:
         return ["data", readable(sink.data)]
-    return ["prompt" if kind == at.PROMPT else "corrupt"]
+    return ["prompt" if kind == PROMPT else "corrupt"]
 
 
 def run(case):
@@ -76,6 +78,6 @@ def feed(talk, data, events, sink):
         talk.feed(len(part))
         while True:
             kind = talk.next()
-            if kind == at.NOTHING:
+            if kind == NOTHING:
                 break
             events.append(describe(talk, kind, sink))

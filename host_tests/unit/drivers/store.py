@@ -19,6 +19,8 @@ class Nvs:
 
     def __init__(self):
         self.blobs = {}
+        self.numbers = {}
+        self.pending = None  # a number that is set but not committed
         self.cut = None
         self.failing = None
         self.forgets = False
@@ -40,8 +42,21 @@ class Nvs:
         if not self.forgets:
             self.blobs[key] = bytes(data)
 
+    def set_i32(self, key, value):
+        self._check("set")
+        self.pending = (key, value)
+
+    def get_i32(self, key):
+        self._check("get")
+        if key not in self.numbers:
+            raise OSError(-4354, "ESP_ERR_NVS_NOT_FOUND")
+        return self.numbers[key]
+
     def commit(self):
         self._check("commit")
+        if self.pending:
+            self.numbers[self.pending[0]] = self.pending[1]
+            self.pending = None
 
     def _cut(self, key, data):
         cut, self.cut = self.cut, None

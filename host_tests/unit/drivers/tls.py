@@ -9,6 +9,7 @@ import gc
 from binascii import unhexlify
 
 import mp_loopback
+
 from terminal import tls
 
 

@@ -1,0 +1,16 @@
+"""Modules that are needed once or now and then: their code is given back to the heap after use."""
+
+import sys
+
+
+def borrow(name, package="modem"):
+    """Import <package>.<name> without keeping it: once the caller lets go of what it took, the code can be collected.
+
+    Functions and classes keep their whole module alive; take values out of it, or let go of it as a whole. Raises
+    ImportError and OSError when the file cannot be read.
+    """
+    path = package + "." + name
+    module = __import__(path, None, None, (name,))
+    del sys.modules[path]
+    delattr(sys.modules[package], name)
+    return module

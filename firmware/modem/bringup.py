@@ -1,0 +1,230 @@
+"""Brings the modem up: its speed, SIM, registration, data call; before that the cure for what broke.
+
+Part of modem.modem's Modem, in a module of its own that is borrowed while there is no data call. Holds no state: all of
+it is the Modem's. Times are in ms unless named otherwise.
+"""
+
+import asyncio
+import time
+
+from micropython import const
+
+from modem.at import ModemError, text
+from modem.borrow import borrow
+
+_SIM_MS = const(20000)  # not ready after that: reboot (Quectel TCP/IP application note, p. 12)
+_REGISTER_MS = const(90000)  # the same
+_CALLS_MS = const(180000)  # on all access points together
+_AGAIN_MS = const(1000)
+_LISTEN_MS = const(5000)  # where a URC tells sooner
+_SOCKETS = const(0)  # rungs as in ladder
+_CALL = const(1)
+_RADIO = const(2)
+_POWER = const(3)
+_RESET = const(4)
+_LOWEST = {
+    "modem_dead": _POWER,
+    "no_sim": _RADIO,
+    "no_signal": _RADIO,
+    "no_registration": _RADIO,
+    "no_data_call": _CALL,
+    "no_peer": _SOCKETS,
+}
+
+
+async def bring_up(modem, code):
+    """Return when a data call is up, after however many attempts and cures.
+
+    code: what broke the last call; None at the start, `check` when it may have broken, `rebooted` when nothing has to
+    be cured.
+    """
+    rows = borrow(modem.dialect.NAME + "_up")
+    while True:
+        try:
+            if code == "check":
+                await _check(modem, rows)
+            else:
+                if code and code != "rebooted":
+                    await _recover(modem, rows, code if code in _LOWEST else "modem_dead")
+                await _climb_up(modem, rows)
+            values = (await modem._ask(rows.OPERATOR)).split(b",")
+            modem.operator = text(values[2]) if len(values) > 2 else ""
+            return
+        except ModemError as problem:
+            code = problem.code
+
+
+async def _check(modem, rows):
+    # Something restarted, or the SIM is not ready for a moment: has the call outlived it?
+    modem._rebooted = False
+    await _await_sim(modem, rows)
+    if not await _call_stands(modem, rows):
+        raise ModemError("no_data_call", "call")
+
+
+async def _climb_up(modem, rows):
+    modem._rebooted = False
+    await _find(modem, rows)
+    for row in rows.SETUP:
+        await modem._ask(row)
+    if not modem.imei:
+        modem.imei = await _read(modem, rows.IMEI)
+        modem.model = await _read(modem, rows.MODEL)
+    await _await_sim(modem, rows)
+    await _await_registration(modem)
+    await _open_call(modem, rows)
+
+
+async def _find(modem, rows):
+    # The speed at which the modem answers.
+    channel = modem.channel
+    first = modem._settings.get("baud") or rows.BAUDS[0]
+    for baudrate in (channel._baudrate or first,) + rows.BAUDS:
+        _set_baudrate(channel, baudrate)
+        for _ in range(2):  # the first may only train the modem's own search
+            if await _knock(modem, rows):
+                await channel.ask(modem.dialect.PROBES[0], strict=True)  # no late OK is left behind
+                modem._deaf = False
+                modem._powered = True
+                return
+    _set_baudrate(channel, first)
+    modem._deaf = True
+    raise ModemError("modem_dead", "find")
+
+
+def _set_baudrate(channel, baudrate):
+    # What was half read is lost.
+    if baudrate != channel._baudrate:
+        channel._baudrate = baudrate
+        channel._uart.init(baudrate=baudrate)
+        channel._talk.abandon()
+
+
+async def _knock(modem, rows):
+    try:
+        await modem.channel.ask(rows.AT, careful=False)
+    except ModemError as problem:
+        return problem.code == "error"
+    return True
+
+
+async def _await_sim(modem, rows):
+    start = time.ticks_ms()
+    await modem._read_sim()
+    while modem.sim_state != "READY":
+        if modem._since(start) >= _SIM_MS:
+            modem._lack_sim()
+            raise ModemError("no_sim", "sim")
+        await modem._pause(_AGAIN_MS)
+        await modem._read_sim()
+    modem.iccid = await _read(modem, rows.ICCID)
+    imsi = await _read(modem, rows.IMSI)
+    if imsi != modem.imsi:
+        modem.imsi = imsi
+        modem._access = 0
+
+
+async def _await_registration(modem):
+    start = time.ticks_ms()
+    await modem._read_network()
+    while modem._no_network():
+        modem._set_cause(modem._no_network())
+        if modem._since(start) >= _REGISTER_MS:
+            raise ModemError(modem.cause, "registration")
+        await modem._pause(_LISTEN_MS)
+        await modem._read_network()
+
+
+async def _open_call(modem, rows):
+    # On one access point after the other.
+    settings = modem._settings
+    names = borrow("carriers").access_points(modem.imsi, settings.get("apn"))
+    start = time.ticks_ms()
+    for _ in range(2 * len(names)):
+        modem._set_cause("no_data_call")
+        name = names[modem._access // 2 % len(names)]
+        for row in rows.call_setup(name, settings.get("apn_user"), settings.get("apn_password") or ""):
+            await modem._ask(row)
+        error = await modem._try(modem._later("call", rows.CALL, rows.CALL_MS))
+        if error == b"0" or await _call_stands(modem, rows):
+            modem._access &= -2
+            return
+        modem._access += 1
+        if modem._since(start) > _CALLS_MS:
+            break
+        await modem._pause(_AGAIN_MS)
+        await _close_call(modem, rows)
+    raise ModemError("no_data_call", "open")
+
+
+async def _call_stands(modem, rows):
+    return await modem._ask(rows.CALL_STATE) == b"1"
+
+
+async def _close_call(modem, rows):
+    modem.sockets.drop_all("no_data_call")
+    await modem._try(modem._later("call_closed", rows.CALL_CLOSE, modem.dialect.CLOSE_MS))
+
+
+async def _read(modem, row):
+    return text(await modem._ask(row)) or None
+
+
+# --- recovery
+
+
+async def _recover(modem, rows, code):
+    modem._set_cause(code)
+    modem._on_tick(time.ticks_ms())
+    ladder = borrow("ladder")
+    modem._memory = modem._memory or ladder.start()
+    rung, wait_s = ladder.climb(modem._memory, modem._cycles_s, modem._seconds, _LOWEST[code], _rungs(modem))
+    if rung is None:  # nothing to take now; what heals by itself is seen by trying again without a cure
+        await modem._change(5000 if wait_s is None else 1000 * min(30, wait_s))
+    elif rung == _SOCKETS:
+        modem.sockets.close_all()
+    elif rung == _CALL:
+        modem._counts["reopened"] += 1
+        await _close_call(modem, rows)
+    else:
+        modem._counts["radio_cycles" if rung == _RADIO else "power_cycles"] += 1
+        modem._lose_all("no_data_call")
+        await _restart(modem, rows, rung)
+
+
+def _rungs(modem):
+    rungs = [] if modem._deaf else [_SOCKETS, _CALL, _RADIO]
+    if modem._power and modem._power.key:
+        rungs.append(_POWER)
+    if modem._power and modem._power.reset:
+        rungs.append(_RESET)
+    return rungs
+
+
+async def _restart(modem, rows, rung):
+    if rung == _RADIO:
+        await modem._ask(rows.RADIO)
+    elif rung == _RESET:
+        await _hold(modem._power.reset, rows.RESET_MS)
+    else:
+        if modem._powered:
+            await _hold(modem._power.key, rows.KEY_OFF_MS)
+            await asyncio.sleep_ms(rows.KEY_GAP_MS)
+        modem._powered = True
+        await _hold(modem._power.key, rows.KEY_ON_MS)
+    # Until it says that it has started, or answers.
+    modem.channel.drop_all("rebooted")
+    modem._rebooted = False
+    start = time.ticks_ms()
+    while modem._since(start) < rows.BOOT_MS and not modem._rebooted:
+        await modem._change(_AGAIN_MS)
+        if await _knock(modem, rows):
+            break
+
+
+async def _hold(pin, ms):
+    pin(True)
+    try:
+        await asyncio.sleep_ms(ms)
+    finally:
+        pin(False)

@@ -1,0 +1,69 @@
+"""`python -m host_tests.benchmarks`: figures of the whole terminal. See --help."""
+
+import argparse
+import pathlib
+import tempfile
+import time
+
+from hanma import toolchain
+from rich.console import Console
+
+from host_tests.benchmarks import command, figures, login, loop, service, size
+
+# group -> (what it takes a directory for, needs the 32-bit port)
+GROUPS = {
+    "command": (command.over_modem, False),
+    "socket": (command.over_socket, False),
+    "login": (login.measure, False),
+    "loop": (loop.measure, False),
+    "heap": (service.heap, True),
+    "block": (service.block, True),
+    "air": (service.air, False),
+    "size": (size.measure, False),
+}
+_EPILOG = """
+groups:
+  command  orders over the modem: published by the platform to the edge in the pin log, both unix microseconds
+  socket   the same order over a plain socket: our Session, and umqtt.simple's own blocking loop
+  login    power-on to log-in acknowledged, in real time; the minimum is reckoned from the simulator's own delays
+  loop     the longest step of the asyncio loop through a TLS handshake and a flood of orders
+  heap     an hour in virtual time on the 32-bit port; simulator, broker and stand-ins measured alone and subtracted
+  block    the largest free block where TLS starts, on the 32-bit port in the smallest heap in which that works
+  air      IP bytes under TLS, counted at the simulator's socket over an hour in virtual time
+  size     the staged tree, and what of it is loaded after the log-in
+
+The last line is one JSON object with every figure. A figure that cannot be had here is null, and the reason is told.
+"""
+
+
+def arguments():
+    """Return the parsed command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m host_tests.benchmarks",
+        description="Figures of the whole terminal: a table, then one line of JSON. About four minutes.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--only", action="append", choices=tuple(GROUPS), metavar="GROUP", help="only this (may be repeated)")
+    return parser.parse_args()
+
+
+def main():
+    """Measure what is asked for and show it."""
+    chosen = arguments().only or tuple(GROUPS)
+    told = Console(stderr=True)
+    found = {}
+    with tempfile.TemporaryDirectory(prefix="hanma-benchmark-") as directory:
+        for group in chosen:
+            began = time.monotonic()
+            measure, _ = GROUPS[group]
+            try:
+                found.update(measure(pathlib.Path(directory) / group))
+            except toolchain.Missing as error:
+                told.print(f"{group}: left out: {error}")
+            told.print(f"{group}: {time.monotonic() - began:.0f} s")
+    figures.show({name: found.get(name) for name in figures.FIGURES if name in found or not arguments().only})
+
+
+if __name__ == "__main__":
+    main()

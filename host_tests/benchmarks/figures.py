@@ -1,0 +1,67 @@
+"""Every figure's name, unit in the name, aim and meaning; and how they are shown."""
+
+import json
+import statistics
+
+from rich.console import Console
+from rich.table import Table
+
+# name -> (aim: the most it should be, or None; what it is)
+FIGURES = {
+    "command_relay_p50_ms": (None, "order published to relay edge, median of the orders; modem latency 0, switching interval 0"),
+    "command_relay_p95_ms": (None, "the same, 95 of 100"),
+    "command_relay_max_ms": (None, "the same, worst"),
+    "command_wire_ms": (None, "least time of that exchange on the UART: notice, read command, header, record, OK"),
+    "command_ratio_p50": (1.5, "command_relay_p50_ms by command_wire_ms"),
+    "socket_p50_ms": (None, "the same order over a plain socket, our Session"),
+    "umqtt_p50_ms": (None, "the same over umqtt.simple's own blocking loop"),
+    "login_ms": (None, "power-on of terminal and modem to log-in acknowledged; modem latency as measured, plain"),
+    "login_minimum_ms": (None, "what of it the modem and the wire take: boot, registration, data call, socket, needed commands"),
+    "login_virtual_ms": (None, "the same log-in in virtual time: waiting alone, no computing; other draws of the delays"),
+    "loop_hold_max_ms": (50, "longest step of the loop, through TLS handshake and a flood of orders; the host's speed"),
+    "loop_hold_cpu_ms": (None, "computing time of that step"),
+    "heap_after_b": (None, "live heap after an hour, 32-bit port, plain, without stand-ins, simulator and broker"),
+    "heap_growth_b": (256, "least in minutes 50-60 less least in minutes 10-20"),
+    "heap_peak_b": (None, "most live heap: after each import, and each step of the first half minute and of an order"),
+    "heap_block_b": (None, "largest free block where TLS starts, 32-bit port, in heap_given_b"),
+    "heap_free_b": (None, "all that is free at that moment"),
+    "heap_given_b": (102400, "heap beside the stand-ins in which that log-in over TLS comes through"),
+    "heartbeat_air_b": (None, "IP bytes of a heartbeat without news, both directions, with TCP's acknowledgements; TLS 1.2"),
+    "month_air_b": (12500000, "30 days, plain, TLS, a heartbeat each 60 s, standing still: first 5 minutes + 720 x an hour"),
+    "month_air_iotda_b": (14000000, "the same with IoTDA's topics"),
+    "staged_b": (61440, "what is flashed, board lilygo_t_a7670"),
+    "resident_mpy_b": (45056, "of these files, those whose modules are loaded after log-in"),
+}
+
+
+def percentile(values, share):
+    """Return the value below which that share (0 to 1) of the values lies."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+def median(values):
+    """Return the median."""
+    return statistics.median(values)
+
+
+def show(figures):
+    """Print a table for people, then one line of JSON."""
+    table = Table(title="hanma: benchmark")
+    for heading, place in (("figure", "left"), ("value", "right"), ("aim", "right"), ("what", "left")):
+        table.add_column(heading, justify=place)
+    for name, (aim, what) in FIGURES.items():
+        if name in figures:
+            table.add_row(name, _text(figures[name]), _text(aim), what, style=_style(figures[name], aim))
+    Console(width=150).print(table)
+    print(json.dumps(figures), flush=True)
+
+
+def _text(value):
+    if value is None:
+        return ""
+    return f"{value:,.2f}" if isinstance(value, float) else f"{value:,}"
+
+
+def _style(value, aim):
+    return "bold red" if aim is not None and value is not None and value > aim else None

@@ -1,0 +1,15 @@
+"""The whole story with TLS in the memory of an ESP32 without PSRAM: 100 KiB of heap beside the stand-ins' own."""
+
+import pytest
+
+from host_tests.port.chip import standins_bytes
+from host_tests.system.harness import FACTOR
+from host_tests.system.small_heap import HEAP, play
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_the_whole_story_with_tls_is_played_in_100_kib(tmp_path, micropython32):
+    world = play(tmp_path, micropython32, HEAP + standins_bytes(micropython32, FACTOR))
+    assert world.chip.boots == 1, world.chip.console_text()
+    assert "MemoryError" not in world.chip.console_text()
