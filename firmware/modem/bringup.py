@@ -184,10 +184,10 @@ async def _recover(modem, rows, code):
     elif rung == _SOCKETS:
         modem.sockets.close_all()
     elif rung == _CALL:
-        modem._counts["reopened"] += 1
+        modem.counters["reopened"] += 1
         await _close_call(modem, rows)
     else:
-        modem._counts["radio_cycles" if rung == _RADIO else "power_cycles"] += 1
+        modem.counters["radio_cycles" if rung == _RADIO else "power_cycles"] += 1
         modem._lose_all("no_data_call")
         await _restart(modem, rows, rung)
 

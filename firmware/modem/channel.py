@@ -18,7 +18,7 @@ from micropython import const
 from modem.at import Conversation, ModemError, text
 
 _PIECE = const(256)  # bytes given to the UART at once: 22 ms at 115200 where its buffer is full
-_ROUNDS = const(2)  # windows taken up before other tasks run
+_ROUNDS = const(4)  # windows taken up before other tasks run
 _PROBES = const(5)  # AT x 5, then the modem counts as dead
 _TICK_MS = const(250)
 _ROW = (None, None, 9000, 0)  # a row's defaults; 9 s is the manual's for most commands
@@ -71,9 +71,7 @@ class Command(Pending):
     results ahead of the answer are late ones of other commands.
     """
 
-    def __init__(
-        self, row, payload=None, sink=None, on_data=None, on_end=None, careful=True, strict=False
-    ):
+    def __init__(self, row, payload=None, sink=None, on_data=None, on_end=None, careful=True, strict=False):
         super().__init__(row[0])
         self._row = row + _ROW[len(row) :]
         self._payload = payload
@@ -93,9 +91,10 @@ class Command(Pending):
 
 class Channel:
     """One UART, open at `baudrate`, with one modem at its end. `on_urc(name, value)` is told what the modem says
-    by itself, and `silent` when it answers nothing; `on_tick(now)` is called four times a second."""
+    by itself, and `silent` when it answers nothing; `on_tick(now)` is called four times a second. counts: dict that gets
+    commands, timeouts, unknown_lines, overlong."""
 
-    def __init__(self, uart, dialect, baudrate, on_urc, on_tick):
+    def __init__(self, uart, dialect, baudrate, on_urc, on_tick, counts):
         self._uart = uart
         self._baudrate = baudrate  # what the UART is set to, bit/s; None when nobody told
         self._dialect = dialect
@@ -110,8 +109,8 @@ class Channel:
         self._out = None  # memoryview of what the UART has not taken yet
         self._out_next = None  # what goes out after it
         self._out_more = asyncio.Event()
-        self.commands = 0
-        self.timeouts = 0
+        self._counts = counts
+        counts["commands"] = counts["timeouts"] = 0
 
     # --- commands
 
@@ -150,7 +149,7 @@ class Channel:
             self._begin(self._queue.pop(0))
 
     def _begin(self, command):
-        self.commands += 1
+        self._counts["commands"] += 1
         self._current = command
         line, answer, timeout_ms, commas = command._row
         self._deadline = time.ticks_add(time.ticks_ms(), timeout_ms)
@@ -184,7 +183,7 @@ class Channel:
     # --- bytes in
 
     def pump(self):
-        """Take up what the UART has, at most two windows of it; return whether there was anything."""
+        """Take up what the UART has, at most four windows of it; return whether there was anything."""
         talk = self._talk
         for turn in range(_ROUNDS):
             count = self._uart.readinto(talk.window)
@@ -237,12 +236,14 @@ class Channel:
     def tick(self):
         """End what has timed out."""
         now = time.ticks_ms()
+        self._counts["unknown_lines"] = self._talk.unknown
+        self._counts["overlong"] = self._talk.overlong
         if self._current and time.ticks_diff(now, self._deadline) >= 0:
             self._timed_out(self._current)
         self._on_tick(now)
 
     def _timed_out(self, command):
-        self.timeouts += 1
+        self._counts["timeouts"] += 1
         self._stop()
         if self._probes_left > 1:
             self._probes_left -= 1

@@ -39,7 +39,8 @@ class Modem:
         self.dialect = dialect
         self._settings = settings
         self._power = power
-        self.channel = Channel(uart, dialect, settings.get("baud"), self._on_urc, self._on_tick)
+        self.counters = {"power_cycles": 0, "radio_cycles": 0, "reopened": 0, "reboots": 0, "complaints": 0}  # since boot
+        self.channel = Channel(uart, dialect, settings.get("baud"), self._on_urc, self._on_tick, self.counters)
         self.sockets = Sockets(self.channel, dialect)
         self.beat = None  # called by run() at least every two minutes, to prove life
         self.cause = "modem_dead"  # why there is no data call; None when there is one
@@ -50,7 +51,6 @@ class Modem:
         self.rsrp_dbm = self.rssi_dbm = None
         self._sim_seen = False
         self._registration = 0  # stat of CEREG
-        self._counts = {"power_cycles": 0, "radio_cycles": 0, "reopened": 0, "reboots": 0, "complaints": 0}
         self._changed = asyncio.Event()  # a URC that the running step should look at
         self._rebooted = False
         self._standing = False  # a data call was opened and is watched
@@ -69,16 +69,6 @@ class Modem:
         self._unproven = None  # bytes received when the application complained of no peer
 
     # --- what the application asks
-
-    @property
-    def counters(self):
-        """Return a dict of counts since boot."""
-        counts = dict(self._counts)
-        counts["commands"] = self.channel.commands
-        counts["timeouts"] = self.channel.timeouts
-        counts["unknown_lines"] = self.channel._talk.unknown
-        counts["overlong"] = self.channel._talk.overlong
-        return counts
 
     def connect(self, host, port, timeout_ms=None):
         """Awaited: open a TCP connection and return its sockets.Socket. Raises ModemError: `no_data_call`, `dns`,
@@ -127,7 +117,7 @@ class Modem:
 
     def complain(self):
         """No peer answers through a call that claims to be up: climb the ladder from its lowest rung."""
-        self._counts["complaints"] += 1
+        self.counters["complaints"] += 1
         self._unproven = self.sockets.received
         self._break("no_peer")
 
@@ -218,7 +208,7 @@ class Modem:
             self._lose_all(name)
             self._break("modem_dead")
         elif name == "boot":
-            self._counts["reboots"] += 1
+            self.counters["reboots"] += 1
             self._rebooted = True
             self._lose_all("rebooted")
             self._break("rebooted")

@@ -1,5 +1,7 @@
 """Cases for the modem under MicroPython, against a scripted modem in virtual time. Run by test_modem_async.py."""
 
+import sys
+
 from mp_fakes import asyncio, run_cases, until, world  # isort: skip  (first, for virtual time)
 
 from mp_modem_bench import OK, Bench, Power, answer, case, cases_of, fails_with
@@ -100,6 +102,34 @@ async def a_sim_pulled_while_running_is_noticed_without_a_urc():
     async with Bench() as bench:
         bench.peer.answers[b"AT+CPIN?"] = b"\r\n+CME ERROR: 10\r\n"
         await until(lambda: bench.modem.sim_pulled, 60000)
+
+
+@case
+async def a_sim_that_is_not_ready_yet_after_a_restart_is_not_called_missing():
+    async with Bench() as bench:
+        modem = bench.modem
+        causes = set()
+        for not_ready in (b"\r\n+CME ERROR: 13\r\n", b"\r\nERROR\r\n", answer(b"+CPIN: NOT READY")):
+            bench.peer.answers[b"AT+CPIN?"] = not_ready
+            bench.peer.answers[b"AT+NETOPEN?"] = answer(b"+NETOPEN: 0")
+            bench.peer.say(b"\r\n*ATREADY: 1\r\n\r\n+CPIN: NOT READY\r\n")
+            for _ in range(150):
+                await asyncio.sleep_ms(100)
+                causes.add(modem.cause)
+                assert not modem.sim_pulled
+            bench.peer.answers[b"AT+CPIN?"] = answer(b"+CPIN: READY")
+            await until(lambda: modem.cause is None)
+        assert "no_sim" not in causes, causes
+
+
+@case
+async def a_sim_that_stays_unready_is_missing_after_a_while():
+    async with Bench() as bench:
+        bench.peer.answers[b"AT+CPIN?"] = b"\r\n+CME ERROR: 13\r\n"
+        bench.peer.say(b"\r\n+CPIN: NOT READY\r\n")
+        await asyncio.sleep_ms(15000)
+        assert bench.modem.cause is None and not bench.modem.sim_pulled
+        await until(lambda: bench.modem.cause == "no_sim" and bench.modem.sim_pulled, 10000)
 
 
 @case
@@ -451,6 +481,15 @@ async def life_is_proved_at_least_every_two_minutes_while_nothing_happens():
         await asyncio.sleep_ms(1200000)
         assert len(beats) > 10 and world.clock.now - beats[-1] < 120000
         await bench.stop()
+
+
+@case
+async def what_is_needed_without_a_call_only_is_not_kept_in_memory():
+    async with Bench() as bench:
+        await bench.modem.connect("10.0.0.1", 1883)
+        kept = sorted(name for name in sys.modules if name.startswith("modem."))
+        lent = ("bringup", "carriers", "dial", "ladder", "simcom_open")
+        assert not [name for name in lent if "modem." + name in kept], kept
 
 
 @case

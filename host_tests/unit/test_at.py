@@ -285,7 +285,7 @@ _LOCKED = """
 import micropython
 from modem import at
 from modem.simcom import Simcom
-talk = at.Conversation(Simcom())
+talk = at.Conversation(Simcom(), 512)
 sink = micropython.RingIO(2048)
 
 def feed(data):

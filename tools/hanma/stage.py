@@ -168,9 +168,15 @@ def _place(tree, path, origin, source, short):
     else:
         shutil.copyfile(origin, written)
     if compiled:
-        _compile(written, target, path.removeprefix("lib/"))
+        _compile(written, target, _name_of(path))
         written.unlink()
     return File(target.relative_to(tree).as_posix(), origin.stat().st_size, target.stat().st_size)
+
+
+def _name_of(path):
+    """Return what tracebacks call a file: its module's last name, which is in the heap already."""
+    place = pathlib.PurePosixPath(path)
+    return place.parent.name if place.stem == "__init__" else place.stem
 
 
 def _compile(written, target, name):
