@@ -4,9 +4,12 @@ Ctrl-C bytes on the console cannot stop it; whatever goes wrong leaves the relay
 """
 
 try:
+    import gc
+
     import micropython
 
     micropython.kbd_intr(-1)
+    gc.threshold(2048)  # what an import leaves behind is collected before the next one is placed beyond it
     from terminal.borrow import borrow
 
     borrow("start").begin()

@@ -11,7 +11,7 @@ try:
 
     supervisor, leave = borrow("app").build()
     gc.collect()
-    gc.threshold(gc.mem_free() // 4 + gc.mem_alloc())
+    gc.threshold(8192)  # early and often: a few ms each, and the free memory stays in one piece
     asyncio.run(supervisor.run())
     asyncio.run(leave("restart"))
 except BaseException as error:

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import subprocess
+import sys
 import time
 
 from hanma import toolchain
@@ -120,8 +121,6 @@ def _listen(directory, kind):
 def _start_broker(directory, port):
     if _broker() == "mosquitto":
         return mosquitto(directory, port)
-    import sys
-
     child = Process([sys.executable, "-m", "host_tests.sim.broker", "--port", str(port), "--quiet"], directory / "broker.log")
     child.hello()
     return child

@@ -13,8 +13,12 @@ sys.path[:] = ["", _PORT, ".frozen", "lib"]
 import asyncio
 import json
 
+import loop
 import machine
+import usocket
 
+loop.install(1)
+sys.modules["socket"] = usocket  # the chip's stand-in has no network
 kind, host, port, device_id = sys.argv[1:]
 _BASE = "welder/" + device_id
 _FILTER = (_BASE + "/command/#").encode()

@@ -126,6 +126,7 @@ def test_a_repeated_clearing_does_not_undo_an_out_of_service_given_since(play):
 def test_a_job_of_more_than_64_bytes_is_cut_at_a_character(play):
     after = play(("command", 0, 1, "a", "焊" * 22), ("reboot", 0, True, True))
     assert after.job == "焊" * 21
+    assert play(("command", 0, 1, "a", "J" * 64)).job == "J" * 64
     assert play(("command", 0, 1, "a", "J" * 65), ("command", 1, 1, "b", "J" * 65)).answer == [answer("b", 200, "on")]
 
 
