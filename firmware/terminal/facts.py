@@ -51,6 +51,8 @@ class Facts:
         for room in self._rooms:
             counts.update(room.counters)
         counts = {name: counts[name] for name in counts if counts[name]}
+        if self._parts.kept_problem:
+            counts["kept"] = self._parts.kept_problem
         off = self.supervisor.off()
         if off:
             counts["off"] = ",".join(off)

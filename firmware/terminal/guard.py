@@ -109,10 +109,8 @@ class Guard:
 
     def _sense(self, now_s):
         """Report what the senses say; after the tick, so that no reading from before a switching is told of after it."""
-        welding = self._relay.welding()
-        if welding is not self.is_welding:
-            self.is_welding = welding
-            self._do(self.interlock.welding(now_s, welding))
+        self.is_welding = self._relay.welding()
+        self._do(self.interlock.welding(now_s, self.is_welding))
         contact = self._relay.contact()  # read in every round: it is debounced from one to the next
         self._looks += 1
         if self._settled or self._looks >= _LOOKS and self._elapsed_ms() >= _SETTLE_MS:

@@ -42,12 +42,17 @@ def _decide(config, store, clock):
     kept = problem = None
     try:
         kept = store.load_kept()
+    except StoreError as error:
+        problem = str(error)
+    try:
         store.begin_boot(machine.reset_cause() == machine.PWRON_RESET)
     except StoreError as error:
         problem = str(error)
     lock = Interlock(config.group([row[0] for row in SETTINGS]), tuple(config.outage_causes))
     guard = Guard(lock, store, clock)
     guard.boot(_make_relay, kept, volatile, elapsed_s, store.boots.firmware_failed)
+    if store.kept.broken or lock.kept_broken:
+        problem = problem or "a record of bans and orders was broken"
     return guard, problem
 
 

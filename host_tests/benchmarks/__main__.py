@@ -5,9 +5,9 @@ import pathlib
 import tempfile
 import time
 
-from hanma import toolchain
 from rich.console import Console
 
+from hanma import toolchain
 from host_tests.benchmarks import command, figures, login, loop, service, size
 
 # group -> (what it takes a directory for, needs the 32-bit port)

@@ -9,7 +9,6 @@ import sys
 import time
 
 from hanma import toolchain
-
 from host_tests.benchmarks import wire
 from host_tests.benchmarks.figures import median, percentile
 from host_tests.system.harness import RELAY_PIN, Platform, Process, World, free_port, mosquitto, staged_tree, wait_for

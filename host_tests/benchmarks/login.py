@@ -5,7 +5,6 @@ import threading
 import time
 
 from hanma import toolchain
-
 from host_tests.benchmarks import wire
 from host_tests.system.harness import World, wait_for
 from host_tests.virtual.world import MINUTE, VirtualWorld

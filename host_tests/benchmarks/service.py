@@ -1,7 +1,6 @@
 """An hour of service in virtual time: what it takes of the heap, and of the air."""
 
 from hanma import toolchain
-
 from host_tests.benchmarks.figures import median
 from host_tests.benchmarks.metered import MeteredWorld
 from host_tests.port.chip import standins_bytes

@@ -1,7 +1,6 @@
 """What is flashed, and what of it stays loaded."""
 
 from hanma import stage, toolchain
-
 from host_tests.virtual.world import MINUTE, VirtualWorld
 
 BOARD = "lilygo_t_a7670"

@@ -1,4 +1,4 @@
-"""The whole story with TLS in the memory of an ESP32 without PSRAM: 100 KiB of heap beside the stand-ins' own."""
+"""The whole story with TLS in a heap of stated size beside the stand-ins' own, on object sizes of the ESP32."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from host_tests.system.small_heap import HEAP, play
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
-def test_the_whole_story_with_tls_is_played_in_100_kib(tmp_path, micropython32):
+def test_the_whole_story_with_tls_is_played_in_the_heap_that_is_stated(tmp_path, micropython32):
     world = play(tmp_path, micropython32, HEAP + standins_bytes(micropython32, FACTOR))
     assert world.chip.boots == 1, world.chip.console_text()
     assert "MemoryError" not in world.chip.console_text()
