@@ -25,45 +25,32 @@ class Alarms:
         self._log = log
         self._since = {}  # kind: (place in the table, the moment it began)
 
-    def begin(self, kind, detail=None):
-        """The alarm is on; reported unless it was. detail: text or None. KeyError for an unknown kind."""
-        if kind not in self._since:
-            self._since[kind] = (_row(kind)[0], self._moment())
-            self._tell(kind, "begins", None, detail)
-
-    def end(self, kind, detail=None):
-        """The alarm is off; reported if it was on."""
-        if kind in self._since:
-            self._tell(kind, "ends", self._moment(), detail)
-            del self._since[kind]
-
     def note(self, kind, is_on, detail=None):
-        """Begin or end the alarm as is_on says."""
+        """The alarm is on or off; reported unless it was. detail: text or None. KeyError for an unknown kind."""
+        if is_on == (kind in self._since):
+            return
+        place, (_, severity, chinese, english) = _row(kind)
+        end = None
         if is_on:
-            self.begin(kind, detail)
+            self._since[kind] = (place, self._moment())
         else:
-            self.end(kind, detail)
+            end = self._moment()
+        content = protocol.alarm(kind, self._since[kind][1], end, detail)
+        content["severity"] = severity
+        content["text"] = chinese
+        self._log("alarm %s %s: %s%s" % (kind, "begins" if is_on else "ends", english, " (%s)" % detail if detail else ""))
+        self._report(content)
+        if not is_on:
+            del self._since[kind]
 
     def temperature(self, celsius, limit_c):
         """Take a reading in whole degrees, None when there is none: nothing changes then."""
-        if celsius is None:
-            return
-        if celsius >= limit_c:
-            self.begin("overtemperature", str(celsius) + " °C")
-        elif celsius <= limit_c - _COOLER_C:
-            self.end("overtemperature", str(celsius) + " °C")
+        if celsius is not None and not limit_c - _COOLER_C < celsius < limit_c:
+            self.note("overtemperature", celsius >= limit_c, str(celsius) + " °C")
 
     def active(self):
         """Return the kinds that are on, the most severe first."""
         return sorted(self._since, key=lambda kind: self._since[kind][0])
-
-    def _tell(self, kind, verb, end, detail):
-        _, (_, severity, chinese, english) = _row(kind)
-        content = protocol.alarm(kind, self._since[kind][1], end, detail)
-        content["severity"] = severity
-        content["text"] = chinese
-        self._log(f"alarm {kind} {verb}: {english}" + (f" ({detail})" if detail else ""))
-        self._report(content)
 
 
 def _row(kind):

@@ -13,7 +13,7 @@ from modem import simcom
 from modem.at import ModemError
 from modem.modem import Modem
 from modem.power import Power
-from terminal import alarms, led, profiles, thermometer, voice
+from terminal import alarms, profiles, thermometer, voice
 from terminal.borrow import borrow
 from terminal.desk import Desk
 from terminal.facts import Facts
@@ -38,12 +38,12 @@ def build():
     desk = Desk(profile, parts, outbox, facts)
     alarm_book = alarms.Alarms(desk.moment, desk.report_alarm, facts.log)
     speaker = voice.Voice(modem.say, ModemError, parts.clock, parts.config.service_phone, facts.log)
-    lamp = led.make(parts.board, machine, parts.guard.driver)
+    lamp = borrow("lamp").make(parts.board, machine, parts.guard.relay.driver)
     link = Link(modem, profile, parts, desk, facts.log)
     herald = Herald(parts, modem, link, desk, alarm_book, speaker, lamp, thermometer.celsius)
     supervisor = Supervisor(parts.clock, facts.restarting, feed, facts.log, sys.print_exception, gc.collect)
     facts.watch(herald, alarm_book, supervisor, (link, desk, speaker, supervisor, modem))
-    parts.guard.attach(herald)
+    parts.guard.attach(herald.hear)
     _add_tasks(supervisor, parts, modem, link, desk, herald, speaker, lamp)
     return supervisor, link.leave
 
@@ -57,7 +57,7 @@ def _add_tasks(supervisor, parts, modem, link, desk, herald, speaker, lamp):
     herald.beat = add("herald", herald.run, True, 30)
     if parts.config.voice and parts.board["voice"]:
         add("voice", speaker.run, False)
-    if not parts.store.boots.is_minimal:
+    if not parts.store.is_minimal:
         add("led", lamp.run, False)
         from terminal.position import Position
 
@@ -81,5 +81,5 @@ def _modem(data, config):
 
 
 def _identity(store):
-    identity = store.identity(("device_id", "secret", "username"))
+    identity = borrow("boots").identity(store, ("device_id", "secret", "username"))
     return {name: identity[name] or "" for name in identity}

@@ -10,10 +10,10 @@ import os
 
 from micropython import const
 
-from terminal.interlock import MAY_BE_OFF, SETTINGS
-from terminal.outage import OUTAGE_CAUSES
+from terminal.borrow import borrow
 from terminal.settings import Config
 
+_INTERLOCK = borrow("recall")
 _FILE_BYTES = const(8192)  # bounds what a parser of untrusted nesting may be given on a 16 KiB stack
 _ENOENT = const(2)
 _REQUEST_ID = "{request_id}"
@@ -45,10 +45,10 @@ FIELDS = (
     ("voice", "bool", True, None, None),
     ("service_phone", "word", "", 0, 20),
     ("overtemperature_c", "int", 85, 50, 110),
-    ("outage_causes", "causes", OUTAGE_CAUSES, OUTAGE_CAUSES, None),
+    ("outage_causes", "causes", _INTERLOCK.OUTAGE_CAUSES, _INTERLOCK.OUTAGE_CAUSES, None),
 ) + tuple(
-    (name, "zero_or" if name in MAY_BE_OFF else "int", default, low, high)
-    for name, default, low, high in SETTINGS
+    (name, "zero_or" if name in _INTERLOCK.MAY_BE_OFF else "int", default, low, high)
+    for name, default, low, high in _INTERLOCK.SETTINGS
 )
 
 

@@ -31,7 +31,7 @@ class Desk:
         self._clock = parts.clock
         self._guard = parts.guard
         self._outbox = outbox
-        self._boot = parts.store.boots.number
+        self._boot = parts.store.number
         self._facts = facts
         self._heartbeat_s = parts.config.heartbeat_s
         self._heartbeat = protocol.Heartbeat(parts.config.full_heartbeat_s)
@@ -50,9 +50,7 @@ class Desk:
     def report_event(self, on, cause, job, estimated, moment=None):
         """Report a switching at once; an estimated one happened at `moment`."""
         seq = self._outbox.sequence + 1
-        content = protocol.event(
-            1 if on else 0, cause, job, seq, moment or self.moment(), estimated, self.place
-        )
+        content = protocol.event(1 if on else 0, cause, job, seq, moment or self.moment(), estimated, self.place)
         self._add(EVENT, protocol.HEARTBEAT, content)
 
     def report_alarm(self, content):
@@ -94,21 +92,18 @@ class Desk:
         if retained and order.action == "1":
             self.counters["retained"] += 1  # a broker's memory is no order; a stop is one whoever kept it
             return
-        self._guard.command(
+        now_ms = self._clock.wall_ms()
+        is_aged = order.issued_ms is not None and now_ms is not None
+        self._guard.tell(
+            self._guard.interlock.command,
             int(order.action),
             request_id,
             order.job,
-            self._age_s(order.issued_ms),
+            (now_ms - order.issued_ms) // 1000 if is_aged else None,
             "platform",
             order.barred,
             order.out_of_service,
         )
-
-    def _age_s(self, issued_ms):
-        now_ms = self._clock.wall_ms()
-        if issued_ms is None or now_ms is None:
-            return None
-        return (now_ms - issued_ms) // 1000
 
     def answer(self, request_id, code, text):
         """Answer an order; one that came without an id is not answered."""
@@ -176,31 +171,22 @@ class Desk:
         now_s = self._clock.now_s()
         record = self._outbox.first()
         if now_s >= self._heartbeat_due_s:
-            await self._send_heartbeat(session, now_s)
+            self._heartbeat_due_s = now_s + self._heartbeat_s
+            content = self._heartbeat.content(now_s, self._facts.heartbeat())
+            await self._publish(session, protocol.HEARTBEAT, content)
+            self._heartbeat.acknowledged(content, now_s)
         elif record:
-            await self._publish(session, record[2], self._dated(record[3]))
+            content = record[3]
+            if self._clock.known:  # a report made before that gets its time now
+                protocol.dated(content.get("event", content), self._boot, self._clock.wall_ms_of(0))
+            await self._publish(session, record[2], content)
             self._outbox.done(record)
         else:
-            await self._wait_for_report()
-
-    async def _wait_for_report(self):
-        self._to_report.clear()
-        try:
-            await asyncio.wait_for_ms(self._to_report.wait(), 1000)
-        except asyncio.TimeoutError:
-            pass
-
-    async def _send_heartbeat(self, session, now_s):
-        self._heartbeat_due_s = now_s + self._heartbeat_s
-        content = self._heartbeat.content(now_s, self._facts.heartbeat())
-        await self._publish(session, protocol.HEARTBEAT, content)
-        self._heartbeat.acknowledged(content, now_s)
-
-    def _dated(self, content):
-        """Give a report made before the clock was known its time."""
-        if self._clock.known:
-            protocol.dated(content.get("event", content), self._boot, self._clock.wall_ms_of(0))
-        return content
+            self._to_report.clear()
+            try:
+                await asyncio.wait_for_ms(self._to_report.wait(), 1000)
+            except asyncio.TimeoutError:
+                pass
 
     async def _publish(self, session, code, content):
         payload = self._profile.encode_uplink(protocol.uplink(code, content))

@@ -13,9 +13,9 @@ class Facts:
     """parts: `terminal.parts.Parts`. The rooms whose counters are told are added by `watch`."""
 
     def __init__(self, parts, modem, device_id, outbox):
-        self.herald = None
-        self.alarms = None
-        self.supervisor = None
+        self._herald = None
+        self._alarms = None
+        self._supervisor = None
         self._parts = parts
         self._modem = modem
         self._device_id = device_id
@@ -24,47 +24,47 @@ class Facts:
 
     def watch(self, herald, alarms, supervisor, rooms):
         """Name the rooms that were made after this one; rooms: those with a dict `counters`."""
-        self.herald = herald
-        self.alarms = alarms
-        self.supervisor = supervisor
+        self._herald = herald
+        self._alarms = alarms
+        self._supervisor = supervisor
         self._rooms = rooms
 
     def heartbeat(self):
         """Return the heartbeat's flat dict."""
-        self.herald.look()
+        self._herald.look()
         lock = self._parts.guard.interlock
         return {
             "relay": 1 if lock.powered else 0,
             "state": lock.state,
             "welding": self._parts.guard.is_welding,
-            "reason": self.herald.reason,
+            "reason": self._herald.reason,
             "minutes": lock.minutes_to_emergency(self._parts.clock.now_s()),
             "job": lock.job,
             "rsrp": self._modem.rsrp_dbm,
-            "alarms": self.alarms.active(),
-            "counters": self.counters(),
+            "alarms": self._alarms.active(),
+            "counters": self._counters(),
         }
 
-    def counters(self):
+    def _counters(self):
         """Return the counts of all rooms since boot, as one flat dict; a zero is not worth its bytes."""
         counts = {"dropped": self._outbox.dropped, "free_b": gc.mem_free()}
         for room in self._rooms:
             counts.update(room.counters)
         counts = {name: counts[name] for name in counts if counts[name]}
-        if self._parts.kept_problem:
-            counts["kept"] = self._parts.kept_problem
-        off = self.supervisor.off()
+        off = self._supervisor.off()
         if off:
             counts["off"] = ",".join(off)
-        if self.supervisor.last_error:
-            counts["error"] = self.supervisor.last_error
+        if self._supervisor.last_error:
+            counts["error"] = self._supervisor.last_error
+        if self._parts.kept_problem:
+            counts["kept"] = self._parts.kept_problem
         return counts
 
     def papers(self):
         """Return the login's content, without its time."""
         parts = self._parts
         lock = parts.guard.interlock
-        boots = parts.store.boots
+        store = parts.store
         versions = {
             "firmware": VERSION,
             "micropython": sys.version,
@@ -73,14 +73,12 @@ class Facts:
         }
         reset = {
             "cause": machine.reset_cause(),
-            "boot": boots.number,
-            "intent": parts.store.intent,
-            "minimal": boots.is_minimal,
+            "boot": store.number,
+            "intent": store.intent,
+            "minimal": store.is_minimal,
         }
         relay = 1 if lock.powered else 0
-        return login(
-            self._device_id, self._modem.iccid, self._modem.imei, versions, reset, parts.resumed, relay, lock.state
-        )
+        return login(self._device_id, self._modem.iccid, self._modem.imei, versions, reset, parts.resumed, relay, lock.state)
 
     def log(self, text):
         """Print one line for whoever has a cable."""

@@ -19,68 +19,34 @@ _SAVE_S = const(5)  # age of the resume record at the most: what a crash may for
 class Guard:
     """Feeds facts to the interlock and executes what it returns.
 
-    hooks: an object with `on_event(on, cause, job, estimated)`, `on_alarm(kind, phase)`, `on_announce(phrase)` and
-    `on_answer(request_id, code, text)`; all synchronous and short.
+    relay: `terminal.relay.Relay`. beat: set by the supervisor's shell, called once a round to prove life.
     """
 
-    def __init__(self, interlock, store, clock):
+    def __init__(self, interlock, store, clock, relay):
         self.interlock = interlock
-        self.hooks = None
-        self.beat = None  # set by the supervisor's shell: called once a round to prove life
-        self.record_failed = False  # the last record could not be written; the order was obeyed all the same
+        self.relay = relay
+        self.beat = None
         self.is_welding = None
-        self.welding_s = 0  # since boot, as sensed
-        self._relay = None
+        self._hear = None
         self._store = store
         self._clock = clock
         self._held = []  # effects that wait for the contact to be read back
         self._looks = 0  # readings of the contact since the relay moved
-        self._early = []  # effects of the boot, before there are hooks
+        self._early = []  # effects of the boot, before anybody hears them
         self._saved_s = 0
         self._moved = asyncio.Event()
         self._moved_at = time.ticks_ms()
         self._settled = False
 
-    # ---- facts
-
-    def boot(self, make_relay, kept, volatile, elapsed_s, firmware_failed=False):
-        """Decide what the welder gets at power-on, before anything else is started.
-
-        make_relay: called once, with the state the relay begins in.
-        """
-        effects = self.interlock.boot(self._clock.now_s(), kept, volatile, elapsed_s, firmware_failed)
-        self._relay = make_relay(effects[0][1])  # a boot's first effect is the relay's: no other level before it
-        self._do(effects)
-
-    def attach(self, hooks):
-        """Give the effects their audience; what the boot had to say is said now."""
-        self.hooks = hooks
+    def attach(self, hear):
+        """Give the effects their audience: hear(effect) is synchronous and short. What the boot had to say is said now."""
+        self._hear = hear
         early, self._early = self._early, []
-        self._do(early)
+        self.do(early)
 
-    def command(self, action, request_id, job=None, age_s=None, source="platform", barred=False, out_of_service=None):
-        """An order arrived; its answer goes to the hooks. Arguments as `Interlock.command`."""
-        lock = self.interlock
-        self._do(
-            lock.command(self._clock.now_s(), action, request_id, job, age_s, source, barred, out_of_service)
-        )
-
-    def session_up(self):
-        """The platform took the login."""
-        self._do(self.interlock.session_up(self._clock.now_s()))
-
-    def session_down(self, cause):
-        """The session is gone, or cannot be had, for this cause."""
-        self._do(self.interlock.session_down(self._clock.now_s(), cause))
-
-    def session_refused(self):
-        """The platform's verdict: this terminal is not let in."""
-        self._do(self.interlock.session_refused(self._clock.now_s()))
-
-    @property
-    def driver(self):
-        """The relay's driver: a lamp may hang on the same shift register."""
-        return self._relay.driver
+    def tell(self, fact, *details):
+        """Tell the interlock now: fact is one of its methods, details are its arguments after the second."""
+        self.do(fact(self._clock.now_s(), *details))
 
     # ---- the task
 
@@ -91,44 +57,41 @@ class Guard:
                 await asyncio.sleep_ms(_LOOK_MS)
                 self._look()
             else:
-                await self._pause()
-            now_s = self._clock.now_s()
-            self._do(self.interlock.tick(now_s))
+                try:
+                    await asyncio.wait_for_ms(self._moved.wait(), _SENSE_MS)
+                except asyncio.TimeoutError:
+                    pass
+                self._moved.clear()
+            self.tell(self.interlock.tick)
             if not self._held:
-                self._sense(now_s)
-            self._save_volatile()
+                self._sense()
+            now_s = self._clock.now_s()
+            if now_s - self._saved_s >= _SAVE_S:
+                self._save_volatile(now_s)
             if self.beat:
                 self.beat()
 
-    async def _pause(self):
-        try:
-            await asyncio.wait_for_ms(self._moved.wait(), _SENSE_MS)
-        except asyncio.TimeoutError:
-            pass
-        self._moved.clear()
-
-    def _sense(self, now_s):
+    def _sense(self):
         """Report what the senses say; after the tick, so that no reading from before a switching is told of after it."""
-        self.is_welding = self._relay.welding()
-        self._do(self.interlock.welding(now_s, self.is_welding))
-        contact = self._relay.contact()  # read in every round: it is debounced from one to the next
+        self.is_welding = self.relay.welding()
+        self.tell(self.interlock.welding, self.is_welding)
+        contact = self.relay.contact()  # read in every round: it is debounced from one to the next
         self._looks += 1
         if self._settled or self._looks >= _LOOKS and self._elapsed_ms() >= _SETTLE_MS:
             self._settled = True
-            self._do(self.interlock.contact(now_s, contact))
+            self.tell(self.interlock.contact, contact)
 
     def _elapsed_ms(self):
         return time.ticks_diff(time.ticks_ms(), self._moved_at)
 
-    def _save_volatile(self):
-        now_s = self._clock.now_s()
-        if now_s - self._saved_s >= _SAVE_S:
-            self._saved_s = now_s
-            self._store.save_volatile(self.interlock.volatile(now_s))
+    def _save_volatile(self, now_s):
+        self._saved_s = now_s
+        self._store.save_volatile(self.interlock.volatile(now_s))
 
     # ---- effects
 
-    def _do(self, effects):
+    def do(self, effects):
+        """Execute what the interlock returned."""
         for effect in effects:
             if effect[0] == "relay":
                 self._switch(effect[1])
@@ -136,28 +99,28 @@ class Guard:
                 self._record()
             elif self._held:
                 self._held.append(effect)
-            elif self.hooks is None:
+            elif self._hear is None:
                 self._early.append(effect)
             else:
-                self._tell(effect)
+                self._hear(effect)
 
     def _switch(self, level):
-        self._relay.set(level)
+        self.relay.set(level)
         self._moved_at = time.ticks_ms()
         self._settled = False
         self._looks = 0
         self._moved.set()
-        if level and self._relay.has_contact:
+        if level and self.relay.has_contact:
             self._held.append(("relay", 1))
         elif self._held:
             self._release(500, "cancelled")
 
     def _look(self):
         """Let the held effects go once the contact says powered, or has had its time."""
-        if self._relay.contact() is True:
+        if self.relay.contact() is True:
             self._release(None, None)
         elif self._elapsed_ms() >= _SETTLE_MS:
-            self._do(self.interlock.contact(self._clock.now_s(), self._relay.contact()))
+            self.tell(self.interlock.contact, self.relay.contact())
             self._release(500, "contact_failed")
 
     def _release(self, code, text):
@@ -166,26 +129,12 @@ class Guard:
         for effect in held[1:]:
             if effect[0] == "answer" and code and effect[2] == 200:
                 effect = ("answer", effect[1], code, text)
-            self._do((effect,))
+            self.do((effect,))
 
     def _record(self):
         """Keep the state for a power cut and for a crash; a failing flash never stops an order."""
-        now_s = self._clock.now_s()
-        self._saved_s = now_s
-        self._store.save_volatile(self.interlock.volatile(now_s))
+        self._save_volatile(self._clock.now_s())
         try:
-            self._store.save_kept(self.interlock.kept())
-            self.record_failed = False
+            self._store.kept.save(self.interlock.kept())
         except OSError:
-            self.record_failed = True
-
-    def _tell(self, effect):
-        kind = effect[0]
-        if kind == "event":
-            self.hooks.on_event(effect[1] == "on", effect[2], effect[3], effect[4])
-        elif kind == "alarm":
-            self.hooks.on_alarm(effect[1], effect[2])
-        elif kind == "answer":
-            self.hooks.on_answer(effect[1], effect[2], effect[3])
-        else:
-            self.hooks.on_announce(effect[1])
+            pass  # the next record is written in any case

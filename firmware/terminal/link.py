@@ -69,24 +69,21 @@ class Link:
             self._log("link down: " + cause)
         self.cause = cause
         if cause == "refused" and self._refusals >= _REFUSALS:
-            self._guard.session_refused()
+            self._guard.tell(self._guard.interlock.session_refused)
         else:
-            self._guard.session_down(cause)
+            self._guard.tell(self._guard.interlock.session_down, cause)
 
     async def _attempt(self):
         """Bring the session up and serve it to its end; return the cause of the end."""
         try:
             await self._wait_for_modem()
-            await self._set_clock()
+            if not await self._has_clock():
+                return "clock_unknown"
             stream = await self._open()
-        except ModemError as error:
-            return self._modem_cause() or self._no_route(error)
         except tls.Untrusted as error:
             return self._distrust(error)
-        except _NoClock:
-            return "clock_unknown"
-        except OSError as error:
-            return self._modem_cause() or self._no_route(error)
+        except (ModemError, OSError):
+            return self._modem_cause() or self._no_route()
         try:
             return await self._serve(stream)
         finally:
@@ -103,7 +100,7 @@ class Link:
             return "sim_pulled"
         return self._modem.cause
 
-    def _no_route(self, error):
+    def _no_route(self):
         self.counters["failures"] += 1
         self._deaf += 1
         if self._deaf >= _DEAF_TIMES:
@@ -126,14 +123,13 @@ class Link:
         if self.beat:
             self.beat()
 
-    async def _set_clock(self):
-        """Certificates need a date: ask the network for it before the first handshake."""
+    async def _has_clock(self):
+        """Certificates and some log-ins need a date: ask the network for it before the first handshake."""
         if not self._clock.known:
             unix_ms = await self._modem.network_time_ms()
             if unix_ms is not None:
                 self._clock.set_ms(unix_ms, "network")
-        if (self._config.tls or self._profile.needs_clock) and not self._clock.known:
-            raise _NoClock()
+        return self._clock.known or not (self._config.tls or self._profile.needs_clock)
 
     async def _open(self):
         config = self._config
@@ -197,7 +193,7 @@ class Link:
         self._log("link up")
         self._refusals = 0
         self._wait_ms = _FIRST_WAIT_MS
-        self._guard.session_up()
+        self._guard.tell(self._guard.interlock.session_up)
 
     def _was_refused(self, refusal):
         if refusal.code == 3:
@@ -229,10 +225,6 @@ class Link:
             step_ms = min(wait_ms, 5000)
             await asyncio.sleep_ms(step_ms)
             wait_ms -= step_ms
-
-
-class _NoClock(Exception):
-    """TLS, or the log-in, wants the time and nobody tells it."""
 
 
 async def _ended(reader):

@@ -7,7 +7,8 @@ made = None  # the one Parts of this boot
 
 class Parts:
     """board: the board's data. config, problems: the settings and what was wrong with their file. kept_problem: text when NVS
-    could not be read or written, else None. resumed: whether the welder's power was carried over a reset.
+    could not be read or written, or a record in it was broken, else None. resumed: whether the welder's power was carried over
+    a reset.
     """
 
     def __init__(self, board, config, problems, store, clock, guard, kept_problem):

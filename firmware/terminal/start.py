@@ -13,7 +13,7 @@ from terminal import parts
 from terminal.borrow import borrow
 from terminal.clock import Clock
 from terminal.guard import Guard
-from terminal.interlock import SETTINGS, Interlock
+from terminal.interlock import Interlock
 from terminal.store import Store, StoreError
 
 
@@ -36,25 +36,25 @@ def _make():
 def _decide(config, store, clock):
     """Set the relay as the interlock says: from RTC memory after a crash, else at rest with the bans in force.
 
-    Returns (guard, what went wrong with NVS or None).
+    Where NVS fails the boot goes on without it. Returns (guard, what went wrong with NVS or None).
     """
-    volatile, elapsed_s = store.load_volatile()
+    boots = borrow("boots")
+    volatile, elapsed_s = boots.load_volatile(store)
     kept = problem = None
     try:
-        kept = store.load_kept()
+        kept = boots.load(store.kept)
     except StoreError as error:
         problem = str(error)
     try:
-        store.begin_boot(machine.reset_cause() == machine.PWRON_RESET)
+        boots.begin(store, machine.reset_cause() == machine.PWRON_RESET)
     except StoreError as error:
         problem = str(error)
-    lock = Interlock(config.group([row[0] for row in SETTINGS]), tuple(config.outage_causes))
-    guard = Guard(lock, store, clock)
-    guard.boot(_make_relay, kept, volatile, elapsed_s, store.boots.firmware_failed)
+    settings = config.group([row[0] for row in borrow("recall").SETTINGS])
+    lock = Interlock(settings, config.outage_causes)
+    effects = lock.boot(clock.now_s(), kept, volatile, elapsed_s, store.firmware_failed)
+    # a boot's first effect is the relay's: no other level before it
+    guard = Guard(lock, store, clock, borrow("switchgear").make(BOARD, effects[0][1], machine, time))
+    guard.do(effects)
     if store.kept.broken or lock.kept_broken:
         problem = problem or "a record of bans and orders was broken"
     return guard, problem
-
-
-def _make_relay(powered):
-    return borrow("switchgear").make(BOARD, powered, machine, time)

@@ -1,135 +1,117 @@
 """What time alone does to the interlock: one table of changes, and the search for what comes next. Pure.
 
-All times are whole seconds since boot. A timer is not started or stopped: its end is reckoned from what the
-interlock knows, so that it cannot disagree with it. The interlock owns one Timetable and lets it read its
-attributes.
+Owns what is known of the session and of the timers' announcements. All times are whole seconds since boot. A timer is not
+started or stopped: its end is reckoned from what the machine knows, so that it cannot disagree with it.
 """
 
 from micropython import const
 
-from terminal.records import AUTHORISED, EMERGENCY, HANDOVER, LOCKED
+from terminal.records import Memory
 
-NEVER = const(0x3FFFFFFF)  # 34 years after boot, and still a small int
-CHANGE = const(0)  # kinds of deed: a row of CHANGES,
-FORGET = const(1)  # the session is stable,
-POWER = const(2)  # the switching interval is over,
-NOTICE = const(3)  # a row of CHANGES is announced
+_LOCKED = const("LOCKED")
+_AUTHORISED = const("AUTHORISED")
+_EMERGENCY = const("EMERGENCY")
+_HANDOVER = const("HANDOVER")
 
-_NOTICE_S = const(60)  # every change by time is announced a minute before
-
-
-# Each returns the second at which its timer ends, or None while it does not run.
-
-
-def _fail_open_due(lock):
-    if lock.outage.since is None or lock.barred or lock.refused or lock.is_out_of_service:
-        return None
-    return max(lock.outage.since, lock.since, lock.obeyed_at) + lock.outage.wait_s()
-
-
-def _authorised_max_due(lock):
-    return lock.since + lock.settings["authorised_max_s"]
-
-
-def _idle_due(lock):
-    idle_s = lock.settings["idle_lock_s"]
-    if lock.still_since is None or not idle_s:
-        return None
-    return max(lock.since, lock.still_since) + idle_s
-
-
-def _emergency_max_due(lock):
-    return lock.emergency_since + lock.settings["emergency_max_s"]
-
-
-def _handover_due(lock):
-    if lock.firmware_failed:
-        return None
-    if lock.refused:
-        return lock.now
-    return None if lock.outage.since is not None else lock.outage.quiet_since + lock.settings["link_stable_s"]
-
-
-def _outage_due(lock):
-    return None if lock.outage.since is None else lock.now
-
-
-def _handover_max_due(lock):
-    return lock.outage.quiet_since + lock.settings["handover_max_s"] - lock.outage.sum_s
-
-
-def _handover_idle_due(lock):
-    if lock.still_since is None:
-        return None
-    return max(lock.since, lock.still_since) + lock.settings["handover_idle_s"]
-
-
-# (state, end of the timer, next state, cause of the off event, phrase a minute before);
-# at one second the upper row wins
+# What time alone brings: a state to enter, else the cause of a lock; at one second the upper row wins. Rows 0 is for LOCKED,
+# from 1 for AUTHORISED, from 3 for EMERGENCY, from 5 for HANDOVER: `_ends` has their timers. Announced a minute before as
+# the phrase "<row>_soon", but for the outage in a hand-over, which is at once.
 CHANGES = (
-    (LOCKED, _fail_open_due, EMERGENCY, None, "emergency_soon"),
-    (AUTHORISED, _authorised_max_due, LOCKED, "authorised_max", "authorised_max_soon"),
-    (AUTHORISED, _idle_due, LOCKED, "idle", "idle_soon"),
-    (EMERGENCY, _emergency_max_due, LOCKED, "emergency_max", "emergency_max_soon"),
-    (EMERGENCY, _handover_due, HANDOVER, None, "handover_soon"),
-    (HANDOVER, _outage_due, EMERGENCY, None, None),
-    (HANDOVER, _handover_max_due, LOCKED, "handover_end", "handover_end_soon"),
-    (HANDOVER, _handover_idle_due, LOCKED, "emergency_end", "emergency_end_soon"),
+    _EMERGENCY,
+    "authorised_max",
+    "idle",
+    "emergency_max",
+    _HANDOVER,
+    _EMERGENCY,
+    "handover_end",
+    "emergency_end",
 )
+_AT_ONCE = const(5)
+_NOTICE_S = const(60)
+_NEVER = const(0x3FFFFFFF)  # 34 years after boot, and still a small int
+_CHANGE = const(0)  # what comes next: a row of CHANGES,
+_FORGET = const(1)  # the session is stable,
+_POWER = const(2)  # the switching interval is over,
+_NOTICE = const(3)  # a row of CHANGES is announced
+
+_CAP_S = const(14400)  # the doubled wait for fail-open ends at 4 h
+_PULLED = const(4)  # a pulled SIM waits so many times as long
 
 
-class Timetable:
-    """What time does next: at the second `due` (NEVER for nothing) the deed `deed`, for `row` of CHANGES."""
+class Timetable(Memory):
+    """The part of the interlock that reckons. `_next` is (second, what, row of CHANGES), (_NEVER, 0, 0) for nothing."""
 
-    def __init__(self):
-        self.due = NEVER
-        self.deed = CHANGE
-        self.row = 0
-        self._ends = [None] * len(CHANGES)
-        # the end that was announced; another end is another run of the timer
-        self._said = [None] * len(CHANGES)
+    def _session(self, cause):
+        """Take why the session is down, None while it is up; an outage runs on from one counting cause to the next."""
+        if cause is None and self._cause is not None:
+            self._up_since = self.now
+        self._cause = cause
+        is_outage = self._firmware_failed or cause in self._causes and not self.refused
+        if is_outage and self._outage_since is None:
+            self._outage_since = self.now
+            self._sum_s += self.now - self._quiet_since
+        elif not is_outage and self._outage_since is not None:
+            self._outage_since = None
+            self._quiet_since = self.now
+        return self._end()
 
-    def reckon(self, lock):
+    def _reckon(self):
         """Find what comes next. At one second: changes first, then the session, powering, notices."""
-        self.due = NEVER
-        for k in range(len(CHANGES)):
-            row = CHANGES[k]
-            end = row[1](lock) if row[0] == lock.state else None
-            self._ends[k] = end
+        self._next = (_NEVER, 0, 0)
+        row, ends = self._ends()
+        for k, end in enumerate(ends):
             if self._said[k] != end:
-                self._said[k] = None
+                self._said[k] = None  # another end is another run of the timer
             if end is not None:
-                self._offer(lock.now, end, CHANGE, k)
-        if lock.outage.over and lock.outage.is_up:
-            self._offer(lock.now, lock.outage.up_since + lock.settings["link_stable_s"], FORGET, 0)
-        if lock.power_at is not None:
-            self._offer(lock.now, lock.power_at, POWER, 0)
-        for k in range(len(CHANGES)):
-            if self._ends[k] is not None and self._said[k] is None and CHANGES[k][4]:
-                self._offer(lock.now, self._ends[k] - _NOTICE_S, NOTICE, k)
+                self._offer(end, _CHANGE, row)
+                if self._said[k] is None and row != _AT_ONCE:
+                    self._offer(end - _NOTICE_S, _NOTICE, row)
+            row += 1
+        if self._over and self._cause is None:
+            self._offer(self._up_since + self._stable_s, _FORGET, 0)
+        if self._power_at is not None:
+            self._offer(self._power_at, _POWER, 0)
 
-    def announced(self, k):
-        """The row k was announced; not again in this run of its timer. Returns the phrase."""
-        self._said[k] = self._ends[k]
-        return CHANGES[k][4]
+    def _offer(self, at, deed, row):
+        self._next = min(self._next, (max(at, self.now), deed, row))
 
-    def pack(self):
-        """Return the rows that were announced, a bit each."""
+    def _announced(self):
+        """Return the rows of CHANGES that were announced, a bit each."""
+        row, ends = self._ends()
         bits = 0
-        for k in range(len(CHANGES)):
-            if self._said[k] is not None:
-                bits |= 1 << k
+        for said in self._said[: len(ends)]:
+            bits |= (said is not None) << row
+            row += 1
         return bits
 
-    def restore(self, bits, lock):
-        """Take the bits of pack() for the timers as they run now; that of the link begins anew with the boot."""
-        for k in range(len(CHANGES)):
-            if bits & (1 << k) and CHANGES[k][1] is not _handover_due:
-                self._said[k] = CHANGES[k][1](lock)
+    def _ends(self):
+        """Return (the state's first row of CHANGES, the seconds at which its timers end; None for one that does not run)."""
+        if self.state == _LOCKED:
+            return 0, (self._fail_open_end(),)
+        if self.state == _AUTHORISED:
+            return 1, (self._since + self._authorised_max_s, self._still_end(self._idle_lock_s))
+        if self.state == _EMERGENCY:
+            return 3, (self._emergency_since + self._emergency_max_s, self._handover_at())
+        return 5, (
+            None if self._outage_since is None else self.now,
+            self._quiet_since + self._handover_max_s - self._sum_s,
+            self._still_end(self._handover_idle_s),
+        )
 
-    def _offer(self, now, at, deed, row):
-        at = max(at, now)
-        if at < self.due:
-            self.due = at
-            self.deed = deed
-            self.row = row
+    def _fail_open_end(self):
+        if self._outage_since is None or self.barred or self.refused or self.is_out_of_service:
+            return None
+        wait_s = min(self._fail_open_s << self._over, max(self._fail_open_s, _CAP_S))
+        if self._cause == "sim_pulled":
+            wait_s *= _PULLED
+        return max(self._outage_since, self._since, self._obeyed_at) + wait_s
+
+    def _still_end(self, idle_s):
+        return None if self._still_since is None or not idle_s else max(self._since, self._still_since) + idle_s
+
+    def _handover_at(self):
+        if self._firmware_failed:
+            return None
+        if self.refused:
+            return self.now
+        return None if self._outage_since is not None else self._quiet_since + self._stable_s

@@ -1,7 +1,8 @@
 """Measures inside the terminal's process, for benchmarks: how long the loop is held, and the heap where TLS starts. MicroPython.
 
 Imported by a boot.py that a benchmark has changed (see metered.py). Writes lines of JSON to `meter.jsonl` in the chip's state
-directory: {"hold_us", "cpu_us", "task"} for each new longest hold, {"heap": …} with micropython.mem_info() on the console.
+directory: {"hold_us", "cpu_us", "task"} for each step of a task that is its longest so far. What micropython.mem_info() says at
+each start of TLS goes to the console.
 """
 
 import asyncio
@@ -23,18 +24,19 @@ def note(**line):
 
 
 def _watch_loop():
-    """Take the time from each return of the loop's wait to the next call of it: one step of one task, or several at once."""
+    """Take the time from each return of the loop's wait to the next call of it: one step of one task."""
     core = asyncio.core
     plain = core.IOQueue.wait_io_event
-    began = [0, 0.0, _LEAST_US]  # µs, CPU seconds, longest
+    longest = {}  # name of a coroutine -> µs
+    began = [0, 0.0]  # µs, CPU seconds
 
     def watched(queue, dt):
-        now_us = utime.ticks_us()
-        held_us = utime.ticks_diff(now_us, began[0])
-        if held_us > began[2] and began[0]:
-            began[2] = held_us
-            cpu_us = int((utime.clock() - began[1]) * 1000000)
-            note(hold_us=held_us, cpu_us=cpu_us, task=repr(core.cur_task and core.cur_task.coro))
+        held_us = utime.ticks_diff(utime.ticks_us(), began[0])
+        if began[0] and held_us > _LEAST_US:
+            task = repr(core.cur_task and core.cur_task.coro).split("'")[1]
+            if held_us > longest.get(task, 0):
+                longest[task] = held_us
+                note(hold_us=held_us, cpu_us=int((utime.clock() - began[1]) * 1000000), task=task)
         plain(queue, dt)
         began[1] = utime.clock()
         began[0] = utime.ticks_us()

@@ -1,26 +1,51 @@
 """A slow, plain model of the interlock, written from its description and not from its code; CPython only.
 
-Here: what each fact does at once. What time does, and what follows from facts, is in `interlock_timeline`.
-Times are seconds since boot.
+Here: what each fact does at once. What time does, and what follows from facts, is in `interlock_timeline`; what a
+reset leaves of it in `interlock_leftovers`. Times are seconds since boot.
 """
 
-from host_tests.unit.interlock_timeline import (
-    AUTHORISED,
-    EMERGENCY,
-    HANDOVER,
-    LOCKED,
-    NEVER_COUNT,
-    Timeline,
-)
+from host_tests.unit.interlock_leftovers import Leftovers
+from host_tests.unit.interlock_timeline import AUTHORISED, EMERGENCY, HANDOVER, LOCKED, NEVER_COUNT
 
-_RESUMES = 3  # "at most three resumes in ten minutes"
-_RESUMES_WITHIN_S = 600
 _FUTURE_S = 300  # "more than 300 s ahead"
+_REMEMBERED = 32  # "the last 32 with their answers"
 _WAITING = 8
 
 
-class Oracle(Timeline):
+class Oracle(Leftovers):
     """The interlock by its definitions: the same methods, attributes and effects as the machine."""
+
+    # ---- answers ----
+
+    def _answer(self, request_id, action, code, text):
+        """Give an answer and store it with its id (also a 500)."""
+        self.effects.append(("answer", request_id, code, text))
+        if request_id is None:
+            self.hit("1 no id")
+            return
+        self._store(request_id, action, code, text)
+
+    def _store(self, request_id, action, code, text):
+        for entry in self.answers:
+            if entry[:2] == [request_id, action]:
+                entry[2:] = [code, text, False]
+                return
+        self.answers.append([request_id, action, code, text, False])
+        del self.answers[:-_REMEMBERED]
+
+    def is_waiting(self, request_id, action=1):
+        """An obeyed 1 whose answer waits for the relay; what is stored for it is not given yet."""
+        return action == 1 and self.waiting is not None and request_id in self.waiting["answers"]
+
+    def _stored(self, request_id, action):
+        if request_id is None or self.is_waiting(request_id, action):
+            return None
+        for entry in self.answers:
+            if entry[:2] == [request_id, action]:
+                return entry
+            if entry[0] == request_id:
+                self.hit("1 same id other action")
+        return None
 
     # ---- commands ----
 
@@ -292,107 +317,3 @@ class Oracle(Timeline):
                 self.hit("11 idle off")
         self._settle()
         return self.effects
-
-    # ---- resets ----
-
-    def kept(self):
-        """What survives a power cut."""
-        return {
-            "powered": self.powered or self.waiting is not None,  # recorded before the relay
-            "job": self.job,
-            "barred": self.barred,
-            "refused": self.refused,
-            "out_of_service": self.is_out_of_service,
-            "ended_by_max": self.ended_by_max,
-            "answers": [list(entry) for entry in self.answers],
-        }
-
-    def volatile(self, now_s):
-        """What survives a reset that keeps RTC memory."""
-        names = ("state", "entered", "emergency_began", "job", "powered", "unpowered_at")
-        saved = {name: getattr(self, name) for name in names}
-        saved["powered"] = self.powered or self.waiting is not None
-        saved["outages"] = list(self.outages)
-        saved["weldings"] = list(self.weldings)
-        saved["announced"] = set(self.announced)
-        saved["resumes"] = list(self.resumes)
-        saved["saved_at"] = self.now
-        return saved
-
-    def boot(self, now_s, kept=None, volatile=None, elapsed_s=None, firmware_failed=False):
-        """Start: resume from an intact volatile record, else LOCKED (reading 14)."""
-        self._forget()
-        self.now = self.booted = self.entered = now_s
-        self.firmware_failed = firmware_failed
-        self.weldings = [(now_s, None)]
-        if kept:
-            self.barred, self.refused = kept["barred"], kept["refused"]
-            self.is_out_of_service, self.ended_by_max = kept["out_of_service"], kept["ended_by_max"]
-            self.answers = [list(entry) for entry in kept["answers"]]
-            if self.refused:
-                self.hit("8 refused kept")
-        if self._may_resume(volatile, elapsed_s):
-            self._resume(volatile, elapsed_s)
-        else:
-            self.outages = [(now_s, self.outage())]
-            self.effects = [("relay", 0)]
-            if kept and kept["powered"]:
-                self.hit("14 power lost")
-                self._record()
-                self.effects.append(("event", "off", "power_lost", kept["job"], True))
-        self._settle()
-        return self.effects
-
-    def _may_resume(self, volatile, elapsed_s):
-        if volatile is None:
-            self.hit("14 no record")
-            return False
-        if elapsed_s is None:
-            self.hit("14 no elapsed")
-            return False
-        if elapsed_s >= 0:  # the resumes count whether or not this is another one
-            then = volatile["saved_at"] + elapsed_s
-            self.resumes = [at + self.now - then for at in volatile["resumes"]]
-        if not 0 <= elapsed_s <= self.settings["resume_within_s"]:
-            self.hit("14 too late")
-            return False
-        if len([at for at in self.resumes if self.now - at < _RESUMES_WITHIN_S]) >= _RESUMES:
-            self.hit("14 too many")
-            return False
-        return True
-
-    def _resume(self, volatile, elapsed_s):
-        """The old second saved_at + elapsed_s is now: every mark moves by the difference."""
-        shift = self.now - volatile["saved_at"] - elapsed_s
-        self.state, self.job, self.powered = volatile["state"], volatile["job"], volatile["powered"]
-        self.entered = volatile["entered"] + shift
-        if volatile["emergency_began"] is not None:
-            self.emergency_began = volatile["emergency_began"] + shift
-            self.alarms.add("emergency")
-        if volatile["unpowered_at"] is not None:
-            self.unpowered_at = volatile["unpowered_at"] + shift
-        self.outages = [(at + shift, outage) for at, outage in volatile["outages"]]
-        if self.state != HANDOVER:  # there no outage ran; elsewhere nobody knows whether one did meanwhile
-            self.outages.append((volatile["saved_at"] + shift, True))
-        self.outages.append((self.now, self.outage()))
-        self._resume_welding(volatile)
-        for phrase, at in volatile["announced"]:
-            if phrase == "handover_soon":  # no session outlives a reset: that run begins anew
-                continue
-            unsensed = elapsed_s if phrase in ("idle_soon", "emergency_end_soon") else 0
-            self.announced.add((phrase, at + shift + unsensed))
-        self.resumes.append(self.now)
-        self.effects = [("relay", 1 if self.powered else 0)]
-        self._record()
-        if self.powered:
-            self.hit("14 resumed powered")
-            self.effects.append(("event", "on", "resumed", self.job, False))
-        else:
-            self.hit("14 resumed unpowered")
-
-    def _resume_welding(self, volatile):
-        """The idle count goes on where it stood; nobody sensed the seconds of the reset, so they do not count."""
-        at, value = volatile["weldings"][-1]
-        if value is False:
-            at = self.now - (volatile["saved_at"] - max(at, volatile["entered"]))
-        self.weldings = [(at, value)]

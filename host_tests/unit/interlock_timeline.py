@@ -13,7 +13,6 @@ HANDOVER = "HANDOVER"
 
 _CAP_S = 14400  # "at most 4 h"
 _NOTICE_S = 60  # "announced aloud a minute before"
-_REMEMBERED = 32  # "the last 32 with their answers"
 NEVER_COUNT = ("refused", "taken_over")
 
 
@@ -406,33 +405,3 @@ class Timeline:
             self.effects.append(("alarm", kind, "end"))
             if kind == "emergency":
                 self.hit("10 left")
-
-    def _answer(self, request_id, action, code, text):
-        """Give an answer and store it with its id (also a 500)."""
-        self.effects.append(("answer", request_id, code, text))
-        if request_id is None:
-            self.hit("1 no id")
-            return
-        self._store(request_id, action, code, text)
-
-    def _store(self, request_id, action, code, text):
-        for entry in self.answers:
-            if entry[:2] == [request_id, action]:
-                entry[2:] = [code, text, False]
-                return
-        self.answers.append([request_id, action, code, text, False])
-        del self.answers[:-_REMEMBERED]
-
-    def is_waiting(self, request_id, action=1):
-        """An obeyed 1 whose answer waits for the relay; what is stored for it is not given yet."""
-        return action == 1 and self.waiting is not None and request_id in self.waiting["answers"]
-
-    def _stored(self, request_id, action):
-        if request_id is None or self.is_waiting(request_id, action):
-            return None
-        for entry in self.answers:
-            if entry[:2] == [request_id, action]:
-                return entry
-            if entry[0] == request_id:
-                self.hit("1 same id other action")
-        return None

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from host_tests.unit import replay
 from terminal import config
-from terminal.interlock import SETTINGS
+from terminal.recall import SETTINGS
 
 GOOD = {"host": "platform.example"}
 
@@ -38,16 +38,12 @@ def test_no_field_is_named_twice():
     assert len(names) == len(set(names))
 
 
-@pytest.mark.parametrize(
-    ("name", "low", "high"), [(row[0], *row[3:]) for row in config.FIELDS if row[1] == "int"]
-)
+@pytest.mark.parametrize(("name", "low", "high"), [(row[0], *row[3:]) for row in config.FIELDS if row[1] == "int"])
 def test_a_number_is_taken_at_its_limits_and_refused_beyond(name, low, high):
     assert problems_of(**{name: low}) == problems_of(**{name: high}) == []
     for value in (low - 1, high + 1):
         values, problems = config.check({**GOOD, name: value})
-        assert problems == [
-            f"{name} is not a whole number from {low} to {high}; {config.defaults()[name]} is used"
-        ]
+        assert problems == [f"{name} is not a whole number from {low} to {high}; {config.defaults()[name]} is used"]
         assert values[name] == config.defaults()[name]
 
 
@@ -80,9 +76,7 @@ def test_a_report_topic_takes_no_wildcard_and_no_unknown_name(value):
     assert len(problems_of(topic_up=value)) == 1
 
 
-@pytest.mark.parametrize(
-    "value", ["a/command", "a/{request_id}/b", "{request_id}/{request_id}", "+/{request_id}", 5]
-)
+@pytest.mark.parametrize("value", ["a/command", "a/{request_id}/b", "{request_id}/{request_id}", "+/{request_id}", 5])
 def test_a_command_topic_ends_with_the_request_id(value):
     assert len(problems_of(topic_command=value)) == 1
     assert problems_of(topic_command="a/{device_id}/cmd/request_id={request_id}") == []
@@ -95,9 +89,7 @@ def test_only_known_causes_count_as_an_outage_and_refused_is_none_of_them():
 
 
 def test_every_problem_is_named_and_the_good_settings_stay():
-    values, problems = config.check(
-        {"host": "h", "port": 0, "profile": "x", "heartbeat_s": 30, "colour": "red"}
-    )
+    values, problems = config.check({"host": "h", "port": 0, "profile": "x", "heartbeat_s": 30, "colour": "red"})
     assert [problem.split(" ")[0] for problem in problems] == ["profile", "port", '"colour"']
     assert (values["port"], values["profile"], values["heartbeat_s"]) == (8883, "plain", 30)
     assert "colour" not in values

@@ -21,7 +21,7 @@ from drivers import interlock as driver  # noqa: E402
 
 from host_tests.unit.interlock_lockstep import CAUSES, DEFAULTS, SMALLEST, Pair, lives  # noqa: E402
 from host_tests.unit.interlock_oracle import Oracle  # noqa: E402
-from terminal import interlock  # noqa: E402
+from terminal import recall  # noqa: E402
 
 VECTORS = pathlib.Path(__file__).parent / "vectors" / "interlock.json"
 RUNS = settings(
@@ -114,8 +114,8 @@ def test_any_long_history_does_what_the_oracle_says_on_both_interpreters(micropy
 
 
 def test_the_settings_have_the_defaults_and_the_ranges_they_should():
-    assert interlock.SETTINGS == rules.SETTINGS
-    assert interlock.MAY_BE_OFF == ("idle_lock_s",)
+    assert recall.SETTINGS == rules.SETTINGS
+    assert recall.MAY_BE_OFF == ("idle_lock_s",)
 
 
 MANY_IDS = st.integers(0, 45).map("order {}".format)
@@ -250,6 +250,12 @@ HISTORIES = {
             again("now", 10),
         ],
     ),
+    "three resumes stand in the way of a fourth until the first is ten minutes old": (
+        SMALLEST,
+        CAUSES,
+        [order(1, "a", job="A"), *[again("now", 0)] * 3, after(590), again("now", 10), UP, again("now", 9), order(1, "b")]
+        + [again("now", 0), again("now", 0), after(599), again("now", 0)],
+    ),
     "a pulled SIM waits fourfold, doubled or not, and is tamper until a session": (
         SMALLEST,
         CAUSES,
@@ -291,9 +297,7 @@ def test_a_history_worth_keeping_does_what_the_oracle_says(name):
     play(steps, values, causes)
 
 
-@pytest.mark.parametrize(
-    "vector", json.loads(VECTORS.read_text()) if VECTORS.exists() else [], ids=lambda vector: vector["name"]
-)
+@pytest.mark.parametrize("vector", json.loads(VECTORS.read_text()) if VECTORS.exists() else [], ids=lambda vector: vector["name"])
 def test_a_kept_history_ends_as_it_did_on_both_interpreters(micropython, vector):
     for life in vector["lives"]:
         case = {"settings": vector["settings"], "causes": vector["causes"], "steps": life["steps"]}

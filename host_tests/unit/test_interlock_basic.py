@@ -17,7 +17,7 @@ from host_tests.unit.interlock_histories import (
     handover,
     outage,
 )
-from terminal.interlock import MAY_BE_OFF, SETTINGS
+from terminal.recall import MAY_BE_OFF, SETTINGS
 
 
 @pytest.fixture

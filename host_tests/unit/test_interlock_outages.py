@@ -13,8 +13,8 @@ from host_tests.unit.interlock_histories import (
     handover,
     outage,
 )
-from terminal.interlock import OUTAGE_CAUSES, Interlock
-from terminal.timetable import CHANGES
+from terminal.interlock import Interlock
+from terminal.recall import OUTAGE_CAUSES
 
 
 @pytest.fixture
@@ -139,10 +139,6 @@ def test_a_timer_that_starts_again_is_announced_again(play):
         ("welding", 1751, False),
     ]
     assert play(*idle, ("tick", 3491)).effects == [["announce", "idle_soon"]]
-
-
-def test_every_row_that_waits_has_a_phrase():
-    assert [row[4] for row in CHANGES if row[4] is None] == [None]  # an outage in a hand-over, which is at once
 
 
 # ---- time

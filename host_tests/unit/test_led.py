@@ -2,8 +2,8 @@
 
 import pytest
 from drivers import led as driver
+from drivers.reasons import REASONS
 
-from terminal import reasons
 from terminal.led import PATTERNS
 
 PIN = {"pin": 19, "active": 1}
@@ -14,7 +14,7 @@ def play(*steps, led=PIN):
 
 
 def test_every_reason_has_its_pattern_and_there_is_no_other():
-    assert set(PATTERNS) == set(reasons.REASONS)
+    assert set(PATTERNS) == set(REASONS)
 
 
 def test_no_two_patterns_are_alike():

@@ -5,8 +5,6 @@ import itertools
 import pytest
 from drivers import reasons as driver
 
-from terminal import reasons
-
 UP = ["session_up", 1]
 DOWN = ["session_down", 1, "no_signal"]
 ON = ["command", 2, 1, "a"]
@@ -103,7 +101,7 @@ def test_while_the_switching_interval_runs_the_welder_is_not_told_to_be_on(why):
 
 
 def test_the_texts_are_these():
-    assert set(reasons.REASONS) == {
+    assert set(driver.REASONS) == {
         "ok",
         "not_scanned",
         "barred",

@@ -1,14 +1,13 @@
 """The voice: the urgent first, nothing said twice or too late, silence where the modem has no voice."""
 
-import pathlib
-
 import pytest
 from drivers import voice as driver
+from drivers.reasons import REASONS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modem.simcom import Simcom
-from terminal import reasons, timetable, voice
+from terminal import timetable, voice
 from terminal.phrases import PHRASES, minutes, number, spelt
 
 SPEAK = ["speak"]
@@ -28,12 +27,11 @@ def texts(result):
 
 
 def test_every_reason_but_ok_has_its_phrase():
-    assert set(reasons.REASONS) - {"ok"} <= set(PHRASES)
+    assert set(REASONS) - {"ok"} <= set(PHRASES)
 
 
 def test_every_change_by_time_of_the_interlock_has_its_notice():
-    source = pathlib.Path(timetable.__file__).read_text()
-    notices = {word for word in source.split('"') if word.endswith("_soon")}
+    notices = {what.lower() + "_soon" for what in timetable.CHANGES}
     assert len(notices) == 7
     assert notices <= set(PHRASES)
 

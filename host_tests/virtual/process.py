@@ -176,4 +176,5 @@ def main():
 # The image has these frozen. Asyncio imports them relative to itself, which could not pass through the meter's __import__.
 asyncio.Event, asyncio.Lock, asyncio.StreamReader, asyncio.wait_for_ms  # noqa: B018
 random.seed(1)
+wiring.share_heap()
 main()

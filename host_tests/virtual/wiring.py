@@ -1,8 +1,25 @@
-"""What joins firmware and modem in virtual time, beside the wire itself: state files, and a trace of what was sent. MicroPython."""
+"""What joins firmware and world in virtual time, beside the wire itself: state files, a trace, one heap. MicroPython."""
 
 import binascii
+import gc
+import sys
 
 import hanma_port
+
+
+class _Gc:
+    """The `gc` module for a firmware that shares its heap with the world: its threshold would collect for all of that too."""
+
+    def __init__(self):
+        for name in dir(gc):
+            if name[0] != "_":
+                setattr(self, name, getattr(gc, name))
+        self.threshold = lambda amount=-1: amount
+
+
+def share_heap():
+    """Let collections come when the heap is full; nothing but the host's time depends on it."""
+    sys.modules["gc"] = _Gc()
 
 
 def keep_state_files(directory):

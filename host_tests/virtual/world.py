@@ -12,7 +12,6 @@ import subprocess
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from hanma import toolchain
 from hanma.bench import certificates
 from host_tests.system.harness import DEVICE_ID, RELAY_PIN, SECRET, staged_tree
 
@@ -21,6 +20,7 @@ HOUR = 60 * MINUTE
 WRAP = 1 << 30
 HEARTBEAT_S = 60
 
+_PATH = "/usr/local/bin:/usr/bin:/bin"  # the 32-bit port's starter is a shell script
 _KEY_PIN = 25  # boards/unix.py
 _PROCESS = pathlib.Path(__file__).with_name("process.py")
 
@@ -104,12 +104,19 @@ class VirtualWorld:
         path.write_text(json.dumps(self._scenario))
         command = [str(self._micropython), "-X", f"heapsize={self._heap}", str(_PROCESS), str(path)]
         console = self.directory / "console.log"
-        with open(console, "wb") as log:
-            ended = subprocess.run(
-                command, cwd=self._flash, stdout=log, stderr=log, timeout=timeout_s, check=False, env={"PATH": "/bin:/usr/bin"}
-            )
-        assert ended.returncode == 0, console.read_text(errors="replace")[-4000:]
+        try:
+            status = self._live(command, console, timeout_s)
+        except subprocess.TimeoutExpired:
+            status = f"not over after {timeout_s} s"
+        assert status == 0, f"{status}: {console.read_text(errors='replace')[-4000:]}"
         return Outcome(self.directory)
+
+    def _live(self, command, console, timeout_s):
+        """Run the process, in no environment that could change what it does; return its exit status."""
+        with open(console, "wb") as log:
+            return subprocess.run(
+                command, cwd=self._flash, stdout=log, stderr=log, timeout=timeout_s, check=False, env={"PATH": _PATH}
+            ).returncode
 
     def alone(self, directory, sample_at_ms=()):
         """Return a world without the firmware, in which the modem hears what this one's firmware has said (after run())."""
@@ -181,8 +188,3 @@ class Outcome:
 
 def _lines(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-def micropython32():
-    """Return the 32-bit MicroPython; raises toolchain.Missing."""
-    return toolchain.micropython32()

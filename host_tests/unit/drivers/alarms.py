@@ -13,9 +13,9 @@ def run(case):
     for now[0], step in enumerate(case["steps"]):
         what = step[0]
         if what == "begin":
-            alarms.begin(step[1], step[2])
+            alarms.note(step[1], True, step[2])
         elif what == "end":
-            alarms.end(step[1], step[2])
+            alarms.note(step[1], False, step[2])
         elif what == "note":
             alarms.note(step[1], step[2])
         else:

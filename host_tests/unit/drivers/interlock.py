@@ -6,7 +6,7 @@ firmware_failed] takes what the machine would leave at that moment into a new on
 the last may be missing. Bytes among the arguments of "boot" are hex text.
 """
 
-from terminal.interlock import OUTAGE_CAUSES, Interlock
+from terminal.interlock import Interlock
 
 
 def run(case):
@@ -28,7 +28,7 @@ def run(case):
 
 def _new(case):
     causes = case.get("causes")
-    return Interlock(case.get("settings") or {}, OUTAGE_CAUSES if causes is None else tuple(causes))
+    return Interlock(case.get("settings") or {}, None if causes is None else tuple(causes))
 
 
 def _reboot(case, lock, elapsed_s, keep_volatile, keep_kept, firmware_failed=False):

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from terminal import led
+from terminal import lamp, led
 
 
 class _Pin:
@@ -48,23 +48,23 @@ class _Sleeps:
 def run(case):
     """case: {"led": the board's, "steps": [reason or None (a step on), ...], "sleeps": n of the task}."""
     driver = _Driver()
-    lamp = led.make({"led": case["led"]}, _Hardware, driver)
+    light = lamp.make({"led": case["led"]}, _Hardware, driver)
     lengths = []
     for reason in case["steps"]:
         if reason is None:
-            lengths.append(lamp.step())
+            lengths.append(light.step())
         else:
-            lamp.show(reason)
+            light.show(reason)
     if "sleeps" in case:
         led.asyncio = _Sleeps(lengths, case["sleeps"])
         try:
-            asyncio.run(lamp.run())
+            asyncio.run(light.run())
         except _Enough:
             pass
         finally:
             led.asyncio = asyncio
     return {
         "lengths": lengths,
-        "shown": lamp.pin.shown if lamp.pin else None,
+        "shown": light.pin.shown if light.pin else None,
         "driver": driver.pin is not None,
     }

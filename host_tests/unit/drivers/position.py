@@ -2,7 +2,7 @@
 
 import asyncio
 
-from terminal import gcj02, position
+from terminal import gcj02, places, position
 
 
 class _Failure(Exception):
@@ -49,11 +49,11 @@ def run(case):
     {"look": [[now_s, fix, cell], ...], "config": {...}, "known": bool}; a text in their place is a failure.
     """
     if "beyond" in case:
-        return [position.is_beyond(*row) for row in case["beyond"]]
+        return [places.is_beyond(*row) for row in case["beyond"]]
     if "gcj02" in case:
         return [list(gcj02.to_gcj02(*row)) for row in case["gcj02"]]
     if "fixes" in case:
-        return [position.is_fix(fix) for fix in case["fixes"]]
+        return [places.is_fix(fix) for fix in case["fixes"]]
     return asyncio.run(_look(case))
 
 
@@ -63,9 +63,7 @@ async def _look(case):
     config = {"coordinates": "wgs84", "position_period_s": 3600, "position_move_m": 200}
     config.update(case.get("config", {}))
     reports = []
-    room = position.Position(
-        world, _Failure, world, config, lambda: (world.now * 1000, 1, world.now * 1000), reports.append
-    )
+    room = position.Position(world, _Failure, world, config, lambda: (world.now * 1000, 1, world.now * 1000), reports.append)
     seen = []
     for world.now, world.fix, world.cell in case["look"]:
         await room.look()

@@ -6,6 +6,8 @@ case: {"steps": [[method, args...], ...], "cause": text or null, "faults": [...]
 from terminal import reasons
 from terminal.interlock import Interlock
 
+REASONS = ("ok", "fault", "out_of_service", "refused", "barred", "no_sim", "no_network", "not_scanned")
+
 
 def run(case):
     """Return [reason, minutes until emergency or None]."""

@@ -4,28 +4,69 @@ case: {"kept": [flags, emergencies over, job, [[id, action, answer], ...]]} or {
 ages, resumes, job]}. "damage": [[at, value], ...] changes bytes (xor), "cut": n leaves n, "more": hex adds.
 """
 
-from terminal import records
+from terminal import recall, records
+
+
+class _Stands(records.Memory):
+    """Stands for an interlock with the attributes that are remembered."""
+
+    state, barred, refused, is_out_of_service, job, now = "LOCKED", False, False, False, None, 0
+    _over, _count, _since, _still_since, _unpowered_at, _emergency_since = 0, 0, 0, None, None, 0
+    _sum_s, _quiet_since, _outage_since, _resumes, announced = 0, 0, 0, (), 0
+
+    def __init__(self):
+        self._rows = bytearray(288)
+
+    def _is_emergency(self):
+        return self._emergency_since is not None
+
+    def _announced(self):
+        return self.announced
 
 
 def run(case):
     """Return [the record's hex text, what is read back of it or None]."""
+    lock = _Stands()
     if "kept" in case:
-        flags, over, job, orders = case["kept"]
-        answered = records.Answered()
-        for request_id, action, answer in orders:
-            answered.store(records.digest(request_id), action, answer)
-        data = _damaged(records.pack_kept(flags, over, job, answered), case)
-        return [data.hex(), _kept(records.unpack_kept(data), orders)]
-    data = _damaged(records.pack_volatile(*case["volatile"]), case)
-    fields = records.unpack_volatile(data)
+        orders = case["kept"][3]
+        data = _damaged(pack_kept(lock, *case["kept"]), case)
+        return [data.hex(), _kept(recall.unpack_kept(data), orders)]
+    data = _damaged(_pack_volatile(lock, *case["volatile"]), case)
+    fields = recall.unpack_volatile(data)
     return [data.hex(), fields and [list(part) if isinstance(part, tuple) else part for part in fields]]
+
+
+def pack_kept(lock, flags, over, job, orders):
+    """Return the kept record of a machine with these flags and orders: [id, action, answer] each."""
+    lock.barred, lock.refused, lock.is_out_of_service = flags[:3]
+    lock.state = "AUTHORISED" if flags[3] else "LOCKED"
+    lock._over = over
+    lock.job = job
+    for request_id, action, answer in orders:
+        lock._store(records.digest(request_id), action, answer)
+    return lock.kept()
+
+
+def _pack_volatile(lock, state, announced, ages, resumes, job):
+    """Return the volatile record, as of second 0, of a machine whose ages are these; -1 for what never was."""
+    lock.state, lock.announced, lock.job = state, announced, job
+    lock._since = -ages[0]
+    lock._emergency_since = None if ages[1] < 0 else -ages[1]
+    lock._sum_s = ages[2]
+    lock._still_since = None if ages[3] < 0 else -ages[3]
+    lock._unpowered_at = None if ages[4] < 0 else -ages[4]
+    lock._resumes = [-age for age in resumes]
+    return lock.volatile(0)
 
 
 def _kept(fields, orders):
     if fields is None:
         return None
-    flags, over, job, answered = fields
-    found = [answered.answer(records.digest(request_id), action) for request_id, action, _answer in orders]
+    flags, over, job, rows = fields
+    lock = _Stands()
+    lock._rows[: len(rows)] = rows
+    lock._count = len(rows) // 9
+    found = [lock._given(records.digest(request_id), action) & 15 for request_id, action, _answer in orders]
     return [list(flags), over, job, found]
 
 

@@ -1,13 +1,22 @@
 """Runs a history against the store on devices that can fail, be cut off at a write, and lose their power.
 
-case: list of steps [name, args...]. The store's own methods are called by name (bytes as hex text); the
-others are the world: "wait" s · "set_clock" s (and tells the store) · "reset" · "power_cut" · "cut" what
+case: list of steps [name, args...]. The store's own methods, and what a boot does with it, are called by name (bytes as hex
+text); the others are the world: "wait" s · "set_clock" s (and tells the store) · "reset" · "power_cut" · "cut" what
 (the next write to NVS ends the power and leaves "old", "new", "gone" or a count of bytes) · "fail"
 device-call (the next such call raises) · "forget" (writes vanish silently) · "damage" key, at, value ·
 "damage_rtc" at, value · "provision" key, hex.
 """
 
+from terminal import boots
 from terminal.store import Store, StoreError
+
+_OF_BOOTS = {
+    "load_volatile": "load_volatile",
+    "begin_boot": "begin",
+    "finish_boot": "finish",
+    "identity": "identity",
+    "alive_ms": "alive_ms",
+}
 
 
 class PowerCut(Exception):
@@ -19,6 +28,7 @@ class Nvs:
 
     def __init__(self):
         self.blobs = {}
+        self.writes = 0  # of the kept record, since the boot
         self.numbers = {}
         self.pending = None  # a number that is set but not committed
         self.cut = None
@@ -39,6 +49,7 @@ class Nvs:
         self._check("set")
         if self.cut is not None:
             self._cut(key, bytes(data))
+        self.writes += key.startswith("kept")
         if not self.forgets:
             self.blobs[key] = bytes(data)
 
@@ -98,6 +109,7 @@ class World:
         self.reset()
 
     def reset(self):
+        self.nvs.writes = 0
         self.store = Store(self.nvs, self.rtc, lambda: self.rtc.now_s)
 
     def power_cut(self):
@@ -138,11 +150,10 @@ class World:
         return sorted(self.nvs.blobs)
 
     def boots(self):
-        boots = self.store.boots
-        return [boots.number, boots.is_minimal, boots.firmware_failed]
+        return [self.store.number, self.store.is_minimal, self.store.firmware_failed]
 
     def look(self):
-        return [self.store.intent, self.store.kept.broken, self.store.kept.writes]
+        return [self.store.intent, self.store.kept.broken, self.nvs.writes]
 
 
 def run(case):
@@ -155,14 +166,23 @@ def _step(world, name, args):
     try:
         if hasattr(world, name):
             return getattr(world, name)(*args)
-        if name in ("save_kept", "save_volatile"):
-            args = [bytes.fromhex(args[0])]
-        return _plain(getattr(world.store, name)(*args))
+        return _plain(_call(world.store, name, args))
     except StoreError as error:
-        return {"error": error.code}
+        return {"error": error.args[0].split(":")[0]}
     except PowerCut:
         world.power_cut()
         return "cut"
+
+
+def _call(store, name, args):
+    if name in ("save_kept", "save_volatile"):
+        save = store.kept.save if name == "save_kept" else store.save_volatile
+        return save(bytes.fromhex(args[0]))
+    if name == "load_kept":
+        return boots.load(store.kept)
+    if name in _OF_BOOTS:
+        return getattr(boots, _OF_BOOTS[name])(store, *args)
+    return getattr(store, name)(*args)
 
 
 def _plain(value):

@@ -1,0 +1,220 @@
+"""How the interlock begins: its settings' table, its attributes, and what its records put back. Borrowed at the boot.
+
+The other half of `interlock` and `records`: it alone sets their private attributes from outside. Times are whole seconds since
+boot. A record that is not intact is not read at all.
+"""
+
+import binascii
+import struct
+
+from micropython import const
+
+from terminal.records import STATES
+
+# (name, default, low, high), in seconds; those in MAY_BE_OFF take 0 as well
+SETTINGS = (
+    ("fail_open_after_s", 600, 180, 86400),
+    ("link_stable_s", 30, 5, 600),
+    ("handover_idle_s", 120, 10, 3600),
+    ("handover_max_s", 900, 60, 7200),
+    ("idle_lock_s", 1800, 300, 14400),
+    ("authorised_max_s", 43200, 3600, 86400),
+    ("emergency_max_s", 43200, 3600, 86400),
+    ("resume_within_s", 60, 0, 600),
+    ("command_max_age_s", 120, 20, 3600),
+    ("switch_min_interval_s", 2, 0, 30),
+)
+MAY_BE_OFF = ("idle_lock_s",)
+# every cause of being down but for _NEVER_COUNT, which are no outage whatever the configuration says
+OUTAGE_CAUSES = (
+    "modem_dead",
+    "no_sim",
+    "sim_pulled",
+    "no_signal",
+    "no_registration",
+    "no_data_call",
+    "no_route",
+    "untrusted",
+    "clock_unknown",
+    "no_answer",
+)
+_NEVER_COUNT = ("refused", "taken_over")
+
+_RESUMES = const(3)  # at most so many resumes ...
+_RESUME_WINDOW_S = const(600)  # ... in so many seconds
+_KEPT = b"HK\x01"  # magic and version
+_VOLATILE = b"HV\x01"
+_KEPT_HEAD = "<3sBBB"  # magic, flags, emergencies over, answered orders
+_VOLATILE_HEAD = "<3sBBiiiiiB3H"  # magic, state, announced, five ages, resumes and their ages
+_CRC_BYTES = const(4)
+_IDS = const(32)
+_ROW = const(9)
+_JOB_BYTES = const(64)
+_HANDOVER_ROW = const(4)  # of interlock.CHANGES
+_NEVER = const(0x3FFFFFFF)
+
+
+def boot(lock, now_s, kept, volatile, elapsed_s, firmware_failed):
+    """Do what `Interlock.boot` promises, to a machine without attributes."""
+    _set(lock)
+    lock._firmware_failed = firmware_failed
+    _begin(lock, now_s)
+    was_powered, lost_job = _take_kept(lock, kept)
+    _take_volatile(lock, volatile, elapsed_s)
+    lock.powered = lock.state != "LOCKED"
+    if lock._is_emergency():
+        lock._alarms.append("emergency")
+    lock._out.append(("relay", 1 if lock.powered else 0))
+    lock._record()
+    if lock.powered:
+        lock._event("on", "resumed", lock.job)
+    elif was_powered:
+        lock._event("off", "power_lost", lost_job, True)
+    return lock._session("modem_dead")
+
+
+def _set(lock):
+    """Take the settings the machine was made with."""
+    have = {row[0]: row[1] for row in SETTINGS}
+    have.update(lock._settings)
+    lock._settings = None
+    lock._fail_open_s = have["fail_open_after_s"]
+    lock._stable_s = have["link_stable_s"]
+    lock._handover_idle_s = have["handover_idle_s"]
+    lock._handover_max_s = have["handover_max_s"]
+    lock._idle_lock_s = have["idle_lock_s"]
+    lock._authorised_max_s = have["authorised_max_s"]
+    lock._emergency_max_s = have["emergency_max_s"]
+    lock._resume_s = have["resume_within_s"]
+    lock._max_age_s = have["command_max_age_s"]
+    lock._interval_s = have["switch_min_interval_s"]
+    causes = OUTAGE_CAUSES if lock._causes is None else lock._causes
+    lock._causes = tuple([cause for cause in causes if cause not in _NEVER_COUNT])
+
+
+def _begin(lock, now_s):
+    lock.job = None
+    lock.barred = lock.refused = lock.is_out_of_service = False
+    lock.kept_broken = False
+    lock.now = now_s
+    lock._enter("LOCKED")  # sets since when; and _said: the ends of the state's timers that were announced
+    lock._rows = bytearray(_IDS * _ROW)
+    lock._count = 0
+    lock._resumes = []  # seconds of the resumes in the last ten minutes
+    lock._alarms = []  # those that are on
+    lock._waiting = []  # request ids of obeyed 1s whose answer waits for the relay
+    lock._out = []
+    lock._next = (_NEVER, 0, 0)  # (second, what, row) that time brings next
+    lock._obeyed_at = now_s  # an order was obeyed, or boot
+    lock._emergency_since = now_s
+    lock._still_since = None  # sensed as not welding, without a break
+    lock._power_at = None  # obeyed, but the switching interval runs until then
+    lock._unpowered_at = None  # the welder was last switched off
+    lock._cause = "modem_dead"  # None while the session is up
+    lock._up_since = now_s
+    lock._outage_since = None  # None while there is none
+    lock._quiet_since = now_s  # the end of the last outage
+    lock._sum_s = 0  # without outage since the emergency began, not counting the time from _quiet_since on
+    lock._over = 0  # emergencies ended by emergency_max since the last stable session
+
+
+def _take_kept(lock, data):
+    """Put bans, counts and answered orders back; return (the welder was powered then, its job)."""
+    fields = unpack_kept(data)
+    if fields is None:
+        lock.kept_broken = bool(data)
+        return False, None
+    flags, lock._over, job, rows = fields
+    lock._rows[: len(rows)] = rows
+    lock._count = len(rows) // _ROW
+    lock.barred, lock.refused, lock.is_out_of_service, was_powered = flags
+    return was_powered, job
+
+
+def _take_volatile(lock, data, elapsed_s):
+    """Put the state back when the record is intact and young, and not for the fourth time in ten minutes."""
+    fields = unpack_volatile(data)
+    if fields is None:
+        lock.kept_broken = lock.kept_broken or bool(data)
+        return
+    if elapsed_s is None or elapsed_s < 0:
+        return
+    ages = [age + elapsed_s for age in fields[3]]
+    lock._resumes = [lock.now - age for age in ages if age < _RESUME_WINDOW_S]
+    if elapsed_s <= lock._resume_s and len(lock._resumes) < _RESUMES:
+        lock._resumes.append(lock.now)
+        _resume(lock, fields, lock.now - elapsed_s)
+
+
+def _resume(lock, fields, saved_at):
+    """What the clock bounds has run on since the save; what nobody sensed meanwhile has not."""
+    lock.state, announced, ages, _resumes, lock.job = fields
+    since_s, emergency_s, lock._sum_s, still_s, unpowered_s = ages
+    lock._since = saved_at - since_s
+    if emergency_s >= 0:
+        lock._emergency_since = saved_at - emergency_s
+    if still_s >= 0:
+        lock._still_since = lock.now - still_s
+    if unpowered_s >= 0:
+        lock._unpowered_at = saved_at - unpowered_s
+    if lock.state == "HANDOVER":  # no outage ran when it was saved: its sum went on
+        lock._sum_s += lock.now - saved_at
+    row, ends = lock._ends()
+    for k, end in enumerate(ends):
+        if announced >> row + k & 1 and row + k != _HANDOVER_ROW:  # the link's timer begins anew with the boot
+            lock._said[k] = end
+
+
+# ---- bytes
+
+
+def unpack_kept(data):
+    """Return (flags, emergencies_over, job, rows) of a kept record, or None if it is not intact.
+
+    flags: [barred, refused, out of service, powered or about to be]. rows: bytes of the answered orders.
+    """
+    if not is_sealed(data, _KEPT):
+        return None
+    head = struct.calcsize(_KEPT_HEAD)
+    _magic, bits, over, count = struct.unpack_from(_KEPT_HEAD, data)
+    end = head + count * _ROW
+    if count > _IDS or not _ends_in_text(data, end):
+        return None
+    return [bool(bits >> k & 1) for k in range(4)], over, _read_text(data, end), data[head:end]
+
+
+def unpack_volatile(data):
+    """Return (state, announced, ages, resumes, job) of a volatile record, or None if it is not intact.
+
+    announced: 8 bits. ages: five counts of seconds, -1 for none (state entered, emergency entered, handover sum, idle,
+    unpowered). resumes: ages of up to three.
+    """
+    head = struct.calcsize(_VOLATILE_HEAD)
+    if not is_sealed(data, _VOLATILE) or not _ends_in_text(data, head):
+        return None
+    fields = struct.unpack_from(_VOLATILE_HEAD, data)
+    if fields[1] >= len(STATES) or fields[8] > _RESUMES:
+        return None
+    resumes = fields[9 : 9 + fields[8]]
+    return STATES[fields[1]], fields[2], fields[3:8], resumes, _read_text(data, head)
+
+
+def is_sealed(data, magic):
+    """Return whether the bytes begin with this magic and end with their CRC-32; None is no record."""
+    if not data or len(data) <= len(magic) + _CRC_BYTES or bytes(data[: len(magic)]) != magic:
+        return False
+    return struct.unpack_from("<I", data, len(data) - _CRC_BYTES)[0] == binascii.crc32(data[:-_CRC_BYTES])
+
+
+def _ends_in_text(data, at):
+    """The text whose length stands at `at` fills the record up to its CRC."""
+    end = len(data) - _CRC_BYTES
+    return at < end and data[at] <= _JOB_BYTES and at + 1 + data[at] == end
+
+
+def _read_text(data, at):
+    """A text that does not decode is none: it must not take a ban down with it."""
+    try:
+        return bytes(data[at + 1 : at + 1 + data[at]]).decode() or None
+    except UnicodeError:
+        return None
