@@ -115,7 +115,7 @@ async def _await_sim(modem, rows):
         if modem._since(start) >= _SIM_MS:
             modem._lack_sim()
             raise ModemError("no_sim", "sim")
-        await modem._pause(_AGAIN_MS)
+        await _pause(modem, _AGAIN_MS)
         await modem._read_sim()
     modem.iccid = await _read(modem, rows.ICCID)
     imsi = await _read(modem, rows.IMSI)
@@ -131,7 +131,7 @@ async def _await_registration(modem):
         modem._set_cause(modem._no_network())
         if modem._since(start) >= _REGISTER_MS:
             raise ModemError(modem.cause, "registration")
-        await modem._pause(_LISTEN_MS)
+        await _pause(modem, _LISTEN_MS)
         await modem._read_network()
 
 
@@ -145,14 +145,14 @@ async def _open_call(modem, rows):
         name = names[modem._access // 2 % len(names)]
         for row in rows.call_setup(name, settings.get("apn_user"), settings.get("apn_password") or ""):
             await modem._ask(row)
-        error = await modem._try(modem._later("call", rows.CALL, rows.CALL_MS))
+        error = await modem._try(borrow("late").ask(modem, "call", rows.CALL, rows.CALL_MS))
         if error == b"0" or await _call_stands(modem, rows):
             modem._access &= -2
             return
         modem._access += 1
         if modem._since(start) > _CALLS_MS:
             break
-        await modem._pause(_AGAIN_MS)
+        await _pause(modem, _AGAIN_MS)
         await _close_call(modem, rows)
     raise ModemError("no_data_call", "open")
 
@@ -163,7 +163,13 @@ async def _call_stands(modem, rows):
 
 async def _close_call(modem, rows):
     modem.sockets.drop_all("no_data_call")
-    await modem._try(modem._later("call_closed", rows.CALL_CLOSE, modem.dialect.CLOSE_MS))
+    await modem._try(borrow("late").ask(modem, "call_closed", rows.CALL_CLOSE, modem.dialect.CLOSE_MS))
+
+
+async def _pause(modem, timeout_ms):
+    await modem._change(timeout_ms)
+    if modem._rebooted:
+        raise ModemError("rebooted", "wait")
 
 
 async def _read(modem, row):
@@ -182,7 +188,9 @@ async def _recover(modem, rows, code):
     if rung is None:  # nothing to take now; what heals by itself is seen by trying again without a cure
         await modem._change(5000 if wait_s is None else 1000 * min(30, wait_s))
     elif rung == _SOCKETS:
-        modem.sockets.close_all()
+        for sock in modem.sockets._links:
+            if sock:
+                sock.start_close()
     elif rung == _CALL:
         modem.counters["reopened"] += 1
         await _close_call(modem, rows)

@@ -39,24 +39,25 @@ class Pending:
         self.value = None
         self.error = None
         self._event = None  # made when somebody waits
+        self._on_end = None
 
     def finish(self, value=None, error=None):
-        """End it; a second end changes nothing."""
+        """End it and tell who asked; a second end changes nothing."""
         if not self.finished:
             self.finished = True
             self.value = value
             self.error = error
             if self._event:
                 self._event.set()
+            if self._on_end:
+                self._on_end(self)
 
     async def wait(self, timeout_ms=None):
         """Return the value when it has ended, or raise ModemError; after timeout_ms it ends with `timeout`. May
         be cancelled."""
         if not self.finished:
             self._event = self._event or asyncio.Event()
-            try:
-                await wait_for(self._event, timeout_ms)
-            except asyncio.TimeoutError:
+            if not await wait_for(self._event, timeout_ms):
                 self.finish(None, "timeout")
         if self.error:
             raise ModemError(self.error, self.doing)
@@ -66,27 +67,20 @@ class Pending:
 class Command(Pending):
     """A command line: a dialect's row, and what a send or a read needs beside it.
 
-    payload: sent at the prompt; sink: takes counted data; on_data(count): it has, -1 when it was damaged;
-    on_end(command): called when over; careful: after a time-out the channel finds its footing again; strict:
-    results ahead of the answer are late ones of other commands.
+    on_end(command): called when over; payload: sent at the prompt; sink: takes counted data; on_data(count): it has, -1
+    when it was damaged; careful: after a time-out the channel finds its footing again; strict: results ahead of the
+    answer are late ones of other commands.
     """
 
-    def __init__(self, row, payload=None, sink=None, on_data=None, on_end=None, careful=True, strict=False):
+    def __init__(self, row, on_end=None, payload=None, sink=None, on_data=None, careful=True, strict=False):
         super().__init__(row[0])
         self._row = row + _ROW[len(row) :]
+        self._on_end = on_end
         self._payload = payload
         self._sink = sink
         self._on_data = on_data
-        self._on_end = on_end
         self._careful = careful
         self._strict = strict
-
-    def finish(self, value=None, error=None):
-        """End it and tell who asked."""
-        if not self.finished:
-            super().finish(value, error)
-            if self._on_end:
-                self._on_end(self)
 
 
 class Channel:
@@ -106,8 +100,7 @@ class Channel:
         self._deadline = 0
         self._probes_left = 0  # while finding the footing
         self._late = None  # a payload whose prompt may still come
-        self._out = None  # memoryview of what the UART has not taken yet
-        self._out_next = None  # what goes out after it
+        self._out = b""  # what the UART has not taken yet: bytes, or a memoryview of them
         self._out_more = asyncio.Event()
         self._counts = counts
         counts["commands"] = counts["timeouts"] = 0
@@ -158,27 +151,24 @@ class Channel:
         self._send(line + b"\r")
 
     def _stop(self):
-        self._current = self._out = self._out_next = None
+        # Nothing is in flight any more, and nothing of it goes out or is half read.
+        self._current = None
+        self._out = b""
         self._talk.abandon()
 
     # --- bytes out
 
     def _send(self, data):
-        if self._out:
-            self._out_next = data
-        else:
-            self._out = memoryview(data)
-            self.push()
+        # What still waits there is rare and short: a command line ahead of its payload.
+        self._out = memoryview(bytes(self._out) + data if self._out else data)
+        self.push()
         if self._out:
             self._out_more.set()
 
     def push(self):
         """Give the UART what it takes of what is to go out."""
         if self._out:
-            written = self._uart.write(self._out[:_PIECE]) or 0
-            self._out = self._out[written:]
-            if not self._out and self._out_next:
-                self._out, self._out_next = memoryview(self._out_next), None
+            self._out = self._out[self._uart.write(self._out[:_PIECE]) or 0 :]
 
     # --- bytes in
 
@@ -219,7 +209,7 @@ class Channel:
                 command._on_data(self._talk.count if kind == _DATA else -1)
 
     def _on_final(self, command):
-        self._current = self._out = self._out_next = None
+        self._stop()
         if self._probes_left:
             self._probes_left = 0
             self._late = None
@@ -293,11 +283,12 @@ class Channel:
 
 
 async def wait_for(event, timeout_ms):
-    """Wait until the event is set; raises asyncio.TimeoutError after timeout_ms, None waits on."""
-    if timeout_ms is None:
-        await event.wait()
-    else:
-        await asyncio.wait_for_ms(event.wait(), timeout_ms)
+    """Wait until the event is set; return False after timeout_ms, None waits on."""
+    try:
+        await (event.wait() if timeout_ms is None else asyncio.wait_for_ms(event.wait(), timeout_ms))
+        return True
+    except asyncio.TimeoutError:
+        return False
 
 
 def _until_ready(queue, stream):

@@ -2,7 +2,7 @@
 
 Owns the channel, the sockets, the facts read off the modem (identity, signal, cause of being down) and the memory of
 the recovery ladder. `run()` keeps all of it going and never gives up. What is needed while there is no data call, or
-for one call, is in modules that are borrowed and know this one's inside: modem.bringup, modem.dial, modem.place.
+for one call, is in modules that are borrowed and know this one's inside: modem.bringup, modem.dial, modem.place, modem.speech.
 Times are in ms unless named otherwise, levels in dBm.
 """
 
@@ -13,19 +13,17 @@ from micropython import const
 
 from modem.at import ModemError, dbm, numbers, text
 from modem.borrow import borrow
-from modem.channel import Channel, Pending, wait_for
+from modem.channel import Channel, wait_for
 from modem.sockets import Sockets
 
 _POLL_MS = const(30000)  # signal and registration, often enough for a heartbeat
 _REGISTER_MS = const(90000)  # without it for so long: reboot (Quectel TCP/IP application note, p. 12)
 _HELD_MS = const(60000)  # a call that stood so long was worth its cure
 _LEAVE_MS = const(100)  # until those who used a lost call have let go of it
-_SPEECH_MS = const(5000)  # and the time for each character, slow speech
-_SPEECH_CHAR_MS = const(350)
 
 _HOME = (1, 5)  # registered at home, roaming (27.007 10.1.22)
 _FATAL = ("silent", "rebooted")  # errors after which no step can go on
-_CAUSES = {"no_peer": "no_data_call", "rebooted": "modem_dead"}
+_CAUSES = {"no_peer": "no_data_call", "rebooted": "modem_dead", "silent": "modem_dead"}
 
 
 class Modem:
@@ -99,21 +97,14 @@ class Modem:
         `unsupported`."""
         return borrow("place").gnss_fix(self)
 
-    async def say(self, text):
-        """Speak text; returns when it is spoken. Raises ModemError: `unsupported`, `too_long`, `busy`,
+    def say(self, text):
+        """Awaited: speak text; returns when it is spoken. Raises ModemError: `unsupported`, `too_long`, `busy`,
         `timeout`."""
-        if 4 * len(text) > self.dialect.SPEECH_HEX:
-            raise ModemError("too_long", "say")
-        if "spoken" in self._waits:
-            raise ModemError("busy", "say")
-        time_ms = _SPEECH_MS + _SPEECH_CHAR_MS * len(text)
-        await self._supported(self._later("spoken", self.dialect.speak(text), time_ms))
+        return borrow("speech").say(self, text)
 
-    async def hush(self):
-        """Stop speaking."""
-        await self._ask(self.dialect.HUSH)
-        if "spoken" in self._waits:
-            self._waits["spoken"].finish()
+    def hush(self):
+        """Awaited: stop speaking."""
+        return borrow("speech").hush(self)
 
     def complain(self):
         """No peer answers through a call that claims to be up: climb the ladder from its lowest rung."""
@@ -126,7 +117,9 @@ class Modem:
     async def run(self):
         """Keep the modem up, for ever; only a cancellation or a fault of our own ends it."""
         main = asyncio.current_task()
-        tasks = [asyncio.create_task(self._guard(work, main)) for work in self.channel.tasks()]
+        tasks = []
+        for work in self.channel.tasks():
+            tasks.append(asyncio.create_task(self._guard(work, main)))
         code = self._broken = None
         try:
             while True:
@@ -165,7 +158,7 @@ class Modem:
         while self._trouble is None:
             left_ms = _POLL_MS - self._since(polled)
             if left_ms > 0:
-                await self._pause(left_ms)
+                await self._change(left_ms)
             else:
                 polled = time.ticks_ms()
                 await self._read_network()
@@ -206,7 +199,7 @@ class Modem:
         elif name == "silent":
             self._deaf = True
             self._lose_all(name)
-            self._break("modem_dead")
+            self._break(name)
         elif name == "boot":
             self.counters["reboots"] += 1
             self._rebooted = True
@@ -232,12 +225,15 @@ class Modem:
 
     async def _read_sim(self):
         try:
-            self._set_sim(text(await self.channel.ask(self.dialect.SIM) or b""))
+            state = text(await self.channel.ask(self.dialect.SIM) or b"")
         except ModemError as problem:
-            if problem.code in _FATAL:
+            code = problem.code
+            if code in _FATAL:
                 raise
-            if problem.code != "cme_14":  # 14: busy, it will say more later
-                self._set_sim("NOT INSERTED" if problem.code == "cme_10" else "FAILURE")
+            if code == "cme_14":  # busy, it will say more later
+                return
+            state = "NOT INSERTED" if code == "cme_10" else "FAILURE"
+        self._set_sim(state)
 
     def _set_sim(self, state):
         # A SIM that is only not ready, as after each start of the modem, is waited for; see bringup.
@@ -270,48 +266,24 @@ class Modem:
 
     # --- helpers
 
-    async def _ask(self, row):
-        # Ask, and take a refusal for an empty answer.
-        return await self._try(self.channel.ask(row)) or b""
+    def _ask(self, row):
+        # Awaited: ask, and take a refusal for an empty answer.
+        return self._try(self.channel.ask(row))
 
     async def _try(self, work):
         try:
-            return await work
+            return await work or b""
         except ModemError as problem:
             if problem.code in _FATAL:
                 raise
-            return None
-
-    async def _supported(self, work):
-        try:
-            return await work
-        except ModemError as problem:
-            raise ModemError("unsupported" if problem.code == "error" else problem.code, "do") from None
-
-    async def _later(self, name, row, timeout_ms):
-        # A command whose result is only an acknowledgement; its end is a URC. Returns the URC's value.
-        over = self._waits[name] = Pending(name)
-        try:
-            await self.channel.ask(row)
-            return await over.wait(timeout_ms)
-        finally:
-            if self._waits.get(name) is over:
-                del self._waits[name]
+            return b""
 
     async def _change(self, timeout_ms):
         # Wait for a URC worth a look.
         if self.beat:
             self.beat()
         self._changed.clear()
-        try:
-            await wait_for(self._changed, timeout_ms)
-        except asyncio.TimeoutError:
-            pass
-
-    async def _pause(self, timeout_ms):
-        await self._change(timeout_ms)
-        if self._rebooted:
-            raise ModemError("rebooted", "wait")
+        await wait_for(self._changed, timeout_ms)
 
     def _since(self, ticks):
         return time.ticks_diff(time.ticks_ms(), ticks)
