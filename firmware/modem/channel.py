@@ -264,7 +264,7 @@ class Channel:
 
     async def _reader(self):
         while True:
-            await _until_ready(core._io_queue.queue_read, self._uart)
+            yield core._io_queue.queue_read(self._uart)  # asyncio's own way to wait until it can be read
             if not self.pump():
                 await asyncio.sleep_ms(20)  # ready without a byte: a line that hung up must not spin the loop
 
@@ -273,7 +273,7 @@ class Channel:
             await self._out_more.wait()
             self._out_more.clear()
             while self._out:
-                await _until_ready(core._io_queue.queue_write, self._uart)
+                yield core._io_queue.queue_write(self._uart)
                 self.push()
 
     async def _watch(self):
@@ -289,8 +289,3 @@ async def wait_for(event, timeout_ms):
         return True
     except asyncio.TimeoutError:
         return False
-
-
-def _until_ready(queue, stream):
-    # A generator that asyncio awaits: the task goes on when the stream can be read, or written.
-    yield queue(stream)

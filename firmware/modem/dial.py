@@ -75,7 +75,7 @@ def take(sockets, kind=Socket):
     sock.closed = False  # nothing can be sent any more: closed here, failed, or the network's end has been read
     sock._look_ms = _LOOK_FIRST_MS
     sock._looked = time.ticks_ms()
-    sock._out_fill = 0  # bytes in the transmit buffer
+    sock._out = b""  # what the stream face has collected for flush()
     sock.stream = Stream()  # a non-blocking io.IOBase face, for TLS
     sock.stream.sock = sock
     return sock

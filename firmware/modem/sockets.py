@@ -1,7 +1,7 @@
 """TCP sockets on the modem's own stack, in its buffered mode: the machine and its face for asyncio. UDP: `modem.udp`.
 
-Owns the links (at most four), a receive ring for each (made at its first use, kept) and a transmit buffer where a
-stream face is used. The modem is read when it says that data arrived, and by a timer, since that word can be lost;
+Owns the links (at most four), a receive ring for each (made at its first use, kept) and what a stream face has
+collected and not sent. The modem is read when it says that data arrived, and by a timer, since that word can be lost;
 never more is read than the ring has room for. What the network closed is drained before the end is told.
 
 The machine is synchronous: URCs, results and ticks move it on. `Socket` awaits it; `modem.blocking` has the face
@@ -45,7 +45,6 @@ class Sockets:
         self.dialect = dialect
         self._links = [None] * dialect.LINKS  # the Socket on each
         self._rings = [RingIO(RING)] + [None] * (dialect.LINKS - 1)
-        self._outs = [None] * dialect.LINKS
         self.received = 0  # bytes, ever: proof that a peer is there
 
     def on_urc(self, name, value):
@@ -105,14 +104,10 @@ class Socket:
                 await self._write_piece(view[start : start + size])
 
     async def flush(self):
-        """Send what the stream face has collected. Raises ModemError."""
-        async with self._lock:
-            while self._out_fill:
-                out = memoryview(self._sockets._outs[self.link])
-                count = self._out_fill
-                await self._write_piece(out[:count])
-                left = self._out_fill = self._out_fill - count
-                out[:left] = out[count : count + left]
+        """Send what the stream face has collected. Raises ModemError. Cancelled it leaves a hole, as write()."""
+        while self._out:
+            out, self._out = self._out, b""
+            await self.write(out)
 
     async def close(self):
         """Close the connection; returns when the link is free, or counts as free. Raises nothing of the
@@ -192,7 +187,7 @@ class Socket:
         self._state = state
         self.closed = True
         self._end(self._code)
-        self._out_fill = 0
+        self._out = b""
         self._readable.set()
 
     def _end(self, error):
@@ -291,7 +286,7 @@ class Socket:
 
 
 class Stream(io.IOBase):
-    """A Socket's non-blocking stream face: reads from its ring, writes into its transmit buffer. `sock`: the Socket."""
+    """A Socket's non-blocking stream face: reads from its ring, collects what flush() sends. `sock`: the Socket."""
 
     def readinto(self, buffer):
         """Return the bytes read, 0 at the end, None when there are none; raises OSError when the socket
@@ -299,14 +294,10 @@ class Stream(io.IOBase):
         return self._alive(_ENDED).take_bytes(buffer)
 
     def write(self, buffer):
-        """Return the bytes taken, None when the buffer is full; Socket.flush() sends them. Raises OSError."""
+        """Return the bytes taken, None when enough is collected; Socket.flush() sends it. Raises OSError."""
         sock = self._alive(_OPEN)
-        outs = sock._sockets._outs
-        out = outs[sock.link] = outs[sock.link] or bytearray(_OUT)
-        fill = sock._out_fill
-        count = min(len(buffer), _OUT - fill)
-        out[fill : fill + count] = memoryview(buffer)[:count]
-        sock._out_fill = fill + count
+        count = min(len(buffer), _OUT - len(sock._out))
+        sock._out += memoryview(buffer)[:count]
         return count or None
 
     def ioctl(self, request, flags):
