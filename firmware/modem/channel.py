@@ -15,7 +15,7 @@ from asyncio import core
 
 from micropython import const
 
-from modem.at import Conversation, ModemError, text
+from modem.at import ModemError, text
 
 _PIECE = const(256)  # bytes given to the UART at once: 22 ms at 115200 where its buffer is full
 _ROUNDS = const(4)  # windows taken up before other tasks run
@@ -85,25 +85,8 @@ class Command(Pending):
 
 class Channel:
     """One UART, open at `baudrate`, with one modem at its end. `on_urc(name, value)` is told what the modem says
-    by itself, and `silent` when it answers nothing; `on_tick(now)` is called four times a second. counts: dict that gets
-    commands, timeouts, unknown_lines, overlong."""
-
-    def __init__(self, uart, dialect, baudrate, on_urc, on_tick, counts):
-        self._uart = uart
-        self._baudrate = baudrate  # what the UART is set to, bit/s; None when nobody told
-        self._dialect = dialect
-        self._on_urc = on_urc
-        self._on_tick = on_tick
-        self._talk = Conversation(dialect)
-        self._queue = []
-        self._current = None
-        self._deadline = 0
-        self._probes_left = 0  # while finding the footing
-        self._late = None  # a payload whose prompt may still come
-        self._out = b""  # what the UART has not taken yet: bytes, or a memoryview of them
-        self._out_more = asyncio.Event()
-        self._counts = counts
-        counts["commands"] = counts["timeouts"] = 0
+    by itself, and `silent` when it answers nothing; `on_tick(now)` is called four times a second. Made by modem.fresh,
+    which tells what it consists of."""
 
     # --- commands
 

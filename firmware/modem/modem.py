@@ -13,8 +13,7 @@ from micropython import const
 
 from modem.at import ModemError, dbm, numbers, text
 from modem.borrow import borrow
-from modem.channel import Channel, wait_for
-from modem.sockets import Sockets
+from modem.channel import wait_for
 
 _POLL_MS = const(30000)  # signal and registration, often enough for a heartbeat
 _REGISTER_MS = const(90000)  # without it for so long: reboot (Quectel TCP/IP application note, p. 12)
@@ -27,44 +26,14 @@ _CAUSES = {"no_peer": "no_data_call", "rebooted": "modem_dead", "silent": "modem
 
 
 class Modem:
-    """One modem on one UART, which is open at `settings["baud"]`.
+    """One modem on one UART, which is open at `settings["baud"]`; what it consists of, modem.fresh tells.
 
     dialect: say modem.simcom.Simcom(); settings: dict with apn, apn_user, apn_password, baud, all optional; power:
     an object with key(on) and reset(on), either may be None, or None.
     """
 
     def __init__(self, uart, dialect, settings, power=None):
-        self.dialect = dialect
-        self._settings = settings
-        self._power = power
-        self.counters = {"power_cycles": 0, "radio_cycles": 0, "reopened": 0, "reboots": 0, "complaints": 0}  # since boot
-        self.channel = Channel(uart, dialect, settings.get("baud"), self._on_urc, self._on_tick, self.counters)
-        self.sockets = Sockets(self.channel, dialect)
-        self.beat = None  # called by run() at least every two minutes, to prove life
-        self.cause = "modem_dead"  # why there is no data call; None when there is one
-        self.up = asyncio.Event()  # set while there is one
-        self.imei = self.iccid = self.imsi = self.model = self.operator = None  # text
-        self.sim_state = None  # text of CPIN: READY, SIM PIN, NOT INSERTED …
-        self.sim_pulled = False  # it was ready earlier in this boot and is gone
-        self.rsrp_dbm = self.rssi_dbm = None
-        self._sim_seen = False
-        self._registration = 0  # stat of CEREG
-        self._changed = asyncio.Event()  # a URC that the running step should look at
-        self._rebooted = False
-        self._standing = False  # a data call was opened and is watched
-        self._trouble = None  # code of what broke it
-        self._waits = {}  # name of a URC: Pending that its value ends
-        self._memory = None  # ladder.climb()'s; None when the link has held
-        self._cycles_s = []  # when the power and radio cycles of the last day were
-        self._powered = False  # the key was pressed, or the modem answered, since this boot
-        self._deaf = True  # it did not answer the last time
-        self._access = 0  # index into the access points, two for each: every one is tried twice
-        self._seconds = 0  # since start; ticks alone fail after six days
-        self._second_ticks = time.ticks_ms()
-        self._gnss = None  # None off, False warming up, True ready
-        self._gnss_ticks = 0
-        self._broken = None  # what ended one of the channel's tasks
-        self._unproven = None  # bytes received when the application complained of no peer
+        borrow("fresh").fill(self, uart, dialect, settings, power)
 
     # --- what the application asks
 

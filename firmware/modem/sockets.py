@@ -11,7 +11,7 @@ that is shaped like the module `socket` and drives the UART itself. Times in ms.
 import io
 import time
 
-from micropython import RingIO, const
+from micropython import const
 
 from modem.at import ModemError, numbers
 from modem.channel import Command, Pending, wait_for
@@ -38,14 +38,7 @@ _URCS = ("arrived", "closed", "opened", "released", "sent")
 
 
 class Sockets:
-    """The modem's links."""
-
-    def __init__(self, channel, dialect):
-        self.channel = channel
-        self.dialect = dialect
-        self._links = [None] * dialect.LINKS  # the Socket on each
-        self._rings = [RingIO(RING)] + [None] * (dialect.LINKS - 1)
-        self.received = 0  # bytes, ever: proof that a peer is there
+    """The modem's links. Made by modem.fresh, which tells what they consist of."""
 
     def on_urc(self, name, value):
         """Take a URC; return whether it was about a socket."""
