@@ -211,28 +211,26 @@ class Channel:
         now = time.ticks_ms()
         self._counts["unknown_lines"] = self._talk.unknown
         self._counts["overlong"] = self._talk.overlong
-        if self._current and time.ticks_diff(now, self._deadline) >= 0:
-            self._timed_out(self._current)
-        self._on_tick(now)
-
-    def _timed_out(self, command):
-        self._counts["timeouts"] += 1
-        self._stop()
-        if self._probes_left > 1:
-            self._probes_left -= 1
-            if self._late is not None:  # the prompt was lost, the modem waits for bytes: these end it
-                payload, self._late = self._late, None
-                self._send(payload)
-            self._probe(command)
-        elif self._probes_left:
-            self.drop_all("silent", "silent")
-        else:
-            if command._careful:
-                self._probes_left = _PROBES
-                self._late = command._payload
+        command = self._current
+        if command and time.ticks_diff(now, self._deadline) >= 0:
+            self._counts["timeouts"] += 1
+            self._stop()
+            if self._probes_left > 1:
+                self._probes_left -= 1
+                if self._late is not None:  # the prompt was lost, the modem waits for bytes: these end it
+                    payload, self._late = self._late, None
+                    self._send(payload)
                 self._probe(command)
-            command.finish(None, "timeout")
-            self._start_next()
+            elif self._probes_left:
+                self.drop_all("silent", "silent")
+            else:
+                if command._careful:
+                    self._probes_left = _PROBES
+                    self._late = command._payload
+                    self._probe(command)
+                command.finish(None, "timeout")
+                self._start_next()
+        self._on_tick(now)
 
     def _probe(self, after):
         probes = self._dialect.PROBES

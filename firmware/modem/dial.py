@@ -60,7 +60,7 @@ def take(sockets, kind=Socket):
     sock._sockets = sockets
     sock._channel = sockets.channel
     sock._dialect = sockets.dialect
-    sock._ring = sockets._rings[link] = sockets._rings[link] or RingIO(RING)
+    sock._ring = sockets.rings[link] = sockets.rings[link] or RingIO(RING)
     sock._state = _OPENING
     sock._code = "closed"  # what a read or write of the closed socket raises: what it failed with
     sock._under_way = Pending("open")  # the opening, then each send; None when there is none

@@ -1,6 +1,7 @@
 """Fills a new modem.modem's Modem, its Channel and its Sockets: what each part of them is. Borrowed, once.
 
-Times are in ms unless named otherwise, levels in dBm.
+What only other borrowed modules use has a public name: staging shortens a private one so that it differs from those in
+the files where it is written, and that has to be the class's own. Times are in ms unless named otherwise, levels in dBm.
 """
 
 import asyncio
@@ -21,8 +22,8 @@ _COUNTERS = (
 def fill(modem, uart, dialect, settings, power):
     """Fill a Modem; see there."""
     modem.dialect = dialect
-    modem._settings = settings
-    modem._power = power
+    modem.settings = settings
+    modem.power = power
     modem.counters = dict.fromkeys(_COUNTERS, 0)  # since boot
     modem.channel = _channel(modem, uart)
     modem.sockets = _sockets(modem)
@@ -41,14 +42,14 @@ def fill(modem, uart, dialect, settings, power):
     modem._trouble = None  # code of what broke it
     modem._waits = {}  # name of a URC: Pending that its value ends
     modem._memory = None  # ladder.climb()'s; None when the link has held
-    modem._cycles_s = []  # when the power and radio cycles of the last day were
-    modem._powered = False  # the key was pressed, or the modem answered, since this boot
+    modem.cycles_s = []  # when the power and radio cycles of the last day were
+    modem.powered = False  # the key was pressed, or the modem answered, since this boot
     modem._deaf = True  # it did not answer the last time
-    modem._access = 0  # index into the access points, two for each: every one is tried twice
+    modem.access = 0  # index into the access points, two for each: every one is tried twice
     modem._seconds = 0  # since start; ticks alone fail after six days
     modem._second_ticks = time.ticks_ms()
     modem._gnss = None  # None off, False warming up, True ready
-    modem._gnss_ticks = 0
+    modem.gnss_ticks = 0
     modem._broken = None  # what ended one of the channel's tasks
     modem._unproven = None  # bytes received when the application complained of no peer
 
@@ -56,7 +57,7 @@ def fill(modem, uart, dialect, settings, power):
 def _channel(modem, uart):
     channel = Channel()
     channel._uart = uart
-    channel._baudrate = modem._settings.get("baud")  # what the UART is set to, bit/s; None when nobody told
+    channel.baudrate = modem.settings.get("baud")  # what the UART is set to, bit/s; None when nobody told
     channel._dialect = modem.dialect
     channel._on_urc = modem._on_urc
     channel._on_tick = modem._on_tick
@@ -77,6 +78,6 @@ def _sockets(modem):
     sockets.channel = modem.channel
     sockets.dialect = modem.dialect
     sockets._links = [None] * modem.dialect.LINKS  # the Socket on each
-    sockets._rings = [RingIO(RING)] + [None] * (modem.dialect.LINKS - 1)  # the others at their first use
+    sockets.rings = [RingIO(RING)] + [None] * (modem.dialect.LINKS - 1)  # the others at their first use
     sockets.received = 0  # bytes, ever: proof that a peer is there
     return sockets

@@ -42,8 +42,8 @@ async def gnss_fix(modem):
     if modem._gnss is None:
         await supported(modem.channel.ask(rows.GNSS_ON))
         modem._gnss = modem._gnss or False
-        modem._gnss_ticks = time.ticks_ms()
-    if not modem._gnss and time.ticks_diff(time.ticks_ms(), modem._gnss_ticks) < rows.GNSS_MS:
+        modem.gnss_ticks = time.ticks_ms()
+    if not modem._gnss and time.ticks_diff(time.ticks_ms(), modem.gnss_ticks) < rows.GNSS_MS:
         return None
     modem._gnss = True
     return rows.fix(await supported(modem.channel.ask(rows.GNSS_FIX)) or b"")

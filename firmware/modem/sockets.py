@@ -208,18 +208,15 @@ class Socket:
                 self._fail("closed")
             elif self._state:
                 self._end(None)
-        elif name == "arrived":
-            self._arrived()
-        elif self._state == _OPENING:
-            self._end("refused")
-        elif self._state == _OPEN:
-            self._state = _ENDED
-            self._end("closed")
-            self._arrived()
-
-    def _arrived(self):
-        self._unread = self._again = True
-        self._pull()
+        elif name == "closed" and self._state != _OPEN:
+            if self._state == _OPENING:
+                self._end("refused")
+        else:
+            if name == "closed":
+                self._state = _ENDED
+                self._end("closed")
+            self._unread = self._again = True
+            self._pull()
 
     def _on_data(self, count):
         if count < 0:
