@@ -75,6 +75,11 @@ MEANINGS = {
         "Answers to IoTDA's commands: bare, or wrapped in `paras`.",
         "IoTDA 命令应答形式：直接应答，或包在 `paras` 内。",
     ),
+    "modem_family": (
+        "The modem's dialect: `board` takes the board's, `auto` asks the modem. Another one than answers is an error, which "
+        "names both; only what the board was staged with is there to be chosen.",
+        "模块系列（指令方言）：`board` 按板卡，`auto` 询问模块。与实际应答的模块不符时报错并指明应如何配置。只能选已烧录的系列。",
+    ),
     "apn": (
         "Access point name; empty: chosen by the operator the SIM belongs to.",
         "接入点名称（APN）；空则按运营商自动选择。",

@@ -34,7 +34,7 @@ _RAW = const(1)
 _TRAILER = const(2)
 _RAW_MAX = const(4096)  # no modem hands out more than 1500 at once; a larger count is a damaged header
 
-_FINALS = b"OK\n+\nERROR\n-\n+CME ERROR:\n-\n+CMS ERROR:\n-\nNO CARRIER\n-\n"
+RESULTS = b"OK\n+\nERROR\n-\n+CME ERROR:\n-\n+CMS ERROR:\n-\nNO CARRIER\n-\n"
 
 
 class ModemError(Exception):
@@ -77,7 +77,7 @@ class Conversation:
     def __init__(self, dialect, window_bytes=256, line_bytes=192):
         self._urcs = dialect.URCS
         self._raws = dialect.RAWS
-        self._finals = _FINALS + dialect.FINALS
+        self._finals = RESULTS + dialect.FINALS
         self._buffer = bytearray(window_bytes)
         self.window = memoryview(self._buffer)  # the shell reads into this
         self._at = 0  # next byte of the window to use

@@ -138,6 +138,8 @@ def resolve(modem, host, timeout_ms):
     """Return a name's address as text, waiting for it without asyncio; raises OSError."""
     if is_address(host):
         return host
+    if not modem.dialect.LINKS:  # nobody knows yet what modem it is
+        _fail("no_data_call")
     rows = borrow(modem.dialect.NAME + "_open")
     command = modem.channel.submit(Command(rows.resolve(host)))
     drive(modem.channel, lambda: command.finished, timeout_ms)

@@ -16,6 +16,7 @@ _SIM_MS = const(20000)  # not ready after that: reboot (Quectel TCP/IP applicati
 _REGISTER_MS = const(90000)  # the same
 _CALLS_MS = const(180000)  # on all access points together
 _AGAIN_MS = const(1000)
+_ASK_AGAIN_MS = const(30000)  # a modem of another family than configured: nothing here cures that
 _LISTEN_MS = const(5000)  # where a URC tells sooner
 _SOCKETS = const(0)  # rungs as in ladder
 _CALL = const(1)
@@ -38,15 +39,17 @@ async def bring_up(modem, code):
     code: what broke the last call; None at the start, `check` when it may have broken, `rebooted` when nothing has to
     be cured.
     """
-    rows = borrow(modem.dialect.NAME + "_up")
     while True:
+        rows = borrow(modem.dialect.NAME + "_up")
         try:
             if code == "check":
                 await _check(modem, rows)
             else:
-                if code and code != "rebooted":
+                if code == "wrong_family":
+                    await modem._change(_ASK_AGAIN_MS)
+                elif code and code != "rebooted":
                     await _recover(modem, rows, code if code in _LOWEST else "modem_dead")
-                await _climb_up(modem, rows)
+                rows = await _climb_up(modem, rows)
             values = (await modem._ask(rows.OPERATOR)).split(b",")
             modem.operator = text(values[2]) if len(values) > 2 else ""
             return
@@ -65,6 +68,9 @@ async def _check(modem, rows):
 async def _climb_up(modem, rows):
     modem._rebooted = False
     await _find(modem, rows)
+    if not modem.imei:
+        await borrow("family").identify(modem)
+        rows = borrow(modem.dialect.NAME + "_up")
     for row in rows.SETUP:
         await modem._ask(row)
     if not modem.imei:
@@ -73,6 +79,7 @@ async def _climb_up(modem, rows):
     await _await_sim(modem, rows)
     await _await_registration(modem)
     await _open_call(modem, rows)
+    return rows
 
 
 async def _find(modem, rows):

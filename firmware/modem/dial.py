@@ -19,8 +19,8 @@ _LOOK_FIRST_MS = const(2000)  # the same
 
 async def connect(modem, host, port, timeout_ms):
     """See Modem.connect()."""
-    rows = borrow(modem.dialect.NAME + "_open")
     address = await resolve(modem, host)
+    rows = borrow(modem.dialect.NAME + "_open")
     sock = take(modem.sockets)
     return await _opened(sock, rows.tcp(sock.link, address, port), timeout_ms or modem.dialect.LINK_MS, rows.ERRORS)
 

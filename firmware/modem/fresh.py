@@ -9,7 +9,8 @@ import time
 
 from micropython import RingIO
 
-from modem.at import Conversation
+from modem.at import RESULTS, Conversation
+from modem.borrow import borrow
 from modem.channel import Channel
 from modem.sockets import RING, Sockets
 
@@ -21,14 +22,16 @@ _COUNTERS = (
 
 def fill(modem, uart, dialect, settings, power):
     """Fill a Modem; see there."""
-    modem.dialect = dialect
     modem.settings = settings
     modem.power = power
     modem.counters = dict.fromkeys(_COUNTERS, 0)  # since boot
-    modem.channel = _channel(modem, uart)
+    dialect = dialect or borrow("family").named(settings.get("family") or "auto")
+    modem.channel = _channel(modem, uart, dialect)
     modem.sockets = _sockets(modem)
+    speak(modem, dialect)
     modem.beat = None  # called by run() at least every two minutes, to prove life
     modem.cause = "modem_dead"  # why there is no data call; None when there is one
+    modem.problem = None  # the last cause of this boot in more detail, a word or a sentence
     modem.up = asyncio.Event()  # set while there is one
     modem.imei = modem.iccid = modem.imsi = modem.model = modem.operator = None  # text
     modem.sim_state = None  # text of CPIN: READY, SIM PIN, NOT INSERTED …
@@ -54,14 +57,28 @@ def fill(modem, uart, dialect, settings, power):
     modem._unproven = None  # bytes received when the application complained of no peer
 
 
-def _channel(modem, uart):
+def speak(modem, dialect):
+    """Give the modem a dialect; nothing may be in flight and no link open."""
+    channel = modem.channel
+    sockets = modem.sockets
+    modem.dialect = channel._dialect = sockets.dialect = dialect
+    talk = channel._talk
+    talk._urcs = dialect.URCS
+    talk._raws = dialect.RAWS
+    talk._finals = RESULTS + dialect.FINALS
+    sockets._links = [None] * dialect.LINKS  # the Socket on each
+    sockets.rings = [None] * dialect.LINKS  # made at their first use, and kept
+    if dialect.LINKS:
+        sockets.rings[0] = RingIO(RING)  # this one is always needed: while the heap is in one piece
+
+
+def _channel(modem, uart, dialect):
     channel = Channel()
     channel._uart = uart
     channel.baudrate = modem.settings.get("baud")  # what the UART is set to, bit/s; None when nobody told
-    channel._dialect = modem.dialect
     channel._on_urc = modem._on_urc
     channel._on_tick = modem._on_tick
-    channel._talk = Conversation(modem.dialect)
+    channel._talk = Conversation(dialect)
     channel._queue = []
     channel._current = None
     channel._deadline = 0
@@ -76,8 +93,5 @@ def _channel(modem, uart):
 def _sockets(modem):
     sockets = Sockets()
     sockets.channel = modem.channel
-    sockets.dialect = modem.dialect
-    sockets._links = [None] * modem.dialect.LINKS  # the Socket on each
-    sockets.rings = [RingIO(RING)] + [None] * (modem.dialect.LINKS - 1)  # the others at their first use
     sockets.received = 0  # bytes, ever: proof that a peer is there
     return sockets

@@ -1,6 +1,7 @@
 """Commands whose result only acknowledges them: their end is a URC. Part of modem.modem's Modem, borrowed. Times in ms."""
 
 from modem.at import ModemError
+from modem.borrow import borrow
 from modem.channel import Pending
 
 
@@ -14,6 +15,14 @@ async def ask(modem, name, row, timeout_ms):
     finally:
         if modem._waits.get(name) is over:
             del modem._waits[name]
+
+
+def rows(modem, duty):
+    """Return the module of the modem's dialect for a duty, say "_place". Raises ModemError `silent` while it is unknown what
+    modem it is."""
+    if not modem.dialect.LINKS:
+        raise ModemError("silent", "do")
+    return borrow(modem.dialect.NAME + duty)
 
 
 async def supported(work):

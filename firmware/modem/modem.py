@@ -28,8 +28,9 @@ _CAUSES = {"no_peer": "no_data_call", "rebooted": "modem_dead", "silent": "modem
 class Modem:
     """One modem on one UART, which is open at `settings["baud"]`; what it consists of, modem.fresh tells.
 
-    dialect: say modem.simcom.Simcom(); settings: dict with apn, apn_user, apn_password, baud, all optional; power:
-    an object with key(on) and reset(on), either may be None, or None.
+    dialect: say modem.simcom.Simcom(), or None for that of settings["family"]; settings: dict with family (default:
+    the dialect's, else `auto`, which asks the modem), apn, apn_user, apn_password, baud, all optional; power: an object
+    with key(on) and reset(on), either may be None, or None.
     """
 
     def __init__(self, uart, dialect, settings, power=None):
@@ -265,8 +266,11 @@ class Modem:
                 self._set_cause(code)
         self._changed.set()
 
-    def _set_cause(self, code):
-        self.cause = _CAUSES.get(code, code)
+    def _set_cause(self, code, problem=None):
+        cause = _CAUSES.get(code, code)
+        if problem or cause != self.cause:
+            self.problem = problem or cause or self.problem
+        self.cause = cause
         if code is None:
             self.up.set()
         else:

@@ -14,7 +14,7 @@ _NTP_HOST = "ntp.aliyun.com"
 
 async def network_time_ms(modem):
     """See Modem.network_time_ms()."""
-    rows = borrow(modem.dialect.NAME + "_place")
+    rows = borrow("late").rows(modem, "_place")
     clock_ms = borrow("gsm").clock_ms
     now_ms = clock_ms(await modem._ask(rows.CLOCK))
     if now_ms is None and modem.cause is None:
@@ -37,8 +37,9 @@ async def cell_location(modem):
 
 async def gnss_fix(modem):
     """See Modem.gnss_fix()."""
-    rows = borrow(modem.dialect.NAME + "_place")
-    supported = borrow("late").supported
+    late = borrow("late")
+    rows = late.rows(modem, "_place")
+    supported = late.supported
     if modem._gnss is None:
         await supported(modem.channel.ask(rows.GNSS_ON))
         modem._gnss = modem._gnss or False

@@ -3,11 +3,12 @@
 Sources: A76XX Series AT Command Manual V1.09, TCPIP V1.02, GNSS, LBS and Audio application notes, A7670 hardware
 design V1.06. Times are in ms.
 
-What a dialect is. Tables for at.Conversation: URCS, RAWS, FINALS. Constants of the sockets. Then commands, as rows for
-channel.Command: (text, answer's prefix or None, time-out, commas an answer has at least), shorter where the defaults
-do; functions that return such rows; and functions that read the value of an answer or a URC. What is needed now and
-then is in modules that are borrowed: <NAME>_up has the hardware's times and the rows that bring the modem up,
-<NAME>_open opens links, <NAME>_place tells place and time, <NAME>_speech speaks.
+What a dialect is. A class, which the module also calls `Dialect`; its NAME is the family's in modem.family. Tables
+for at.Conversation: URCS, RAWS, FINALS. Constants of the sockets. Then commands, as rows for channel.Command: (text,
+answer's prefix or None, time-out, commas an answer has at least), shorter where the defaults do; functions that return
+such rows; and functions that read the value of an answer or a URC. What is needed now and then is in modules that are
+borrowed: <NAME>_up has the hardware's times and the rows that bring the modem up, <NAME>_open opens links, <NAME>_place
+tells place and time, <NAME>_speech speaks.
 URCs carry these names, whatever the modem calls them, and these values: boot; sim (text of CPIN, empty for no SIM);
 registration (stat[,…]); arrived (link[,…]); closed (link[,…]); opened (link,error); released (link,…);
 sent (link,asked,confirmed); call (error, 0 open); call_closed; call_lost; spoken (0 done); located; time_set;
@@ -82,3 +83,6 @@ class Simcom:
     def close(self, link):
         """Return the row that closes a link; the URC `released` tells when it is free."""
         return b"AT+CIPCLOSE=%d" % link, None, 12000
+
+
+Dialect = Simcom  # what modem.family takes

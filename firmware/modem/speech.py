@@ -11,18 +11,18 @@ _SPEECH_CHAR_MS = const(350)
 
 async def say(modem, text):
     """See Modem.say()."""
-    rows = borrow(modem.dialect.NAME + "_speech")
+    late = borrow("late")
+    rows = late.rows(modem, "_speech")
     if 4 * len(text) > rows.DIGITS:
         raise ModemError("too_long", "say")
     if "spoken" in modem._waits:
         raise ModemError("busy", "say")
-    late = borrow("late")
     timeout_ms = _SPEECH_MS + _SPEECH_CHAR_MS * len(text)
     await late.supported(late.ask(modem, "spoken", rows.speak(text), timeout_ms))
 
 
 async def hush(modem):
     """See Modem.hush()."""
-    await modem._ask(borrow(modem.dialect.NAME + "_speech").HUSH)
+    await modem._ask(borrow("late").rows(modem, "_speech").HUSH)
     if "spoken" in modem._waits:
         modem._waits["spoken"].finish()

@@ -9,7 +9,6 @@ import sys
 import machine
 from micropython import const
 
-from modem import simcom
 from modem.at import ModemError
 from modem.modem import Modem
 from modem.power import Power
@@ -77,7 +76,8 @@ def _modem(data, config):
     )
     settings = config.group(("apn", "apn_user", "apn_password"))
     settings["baud"] = data["baud"]
-    return Modem(uart, simcom.Simcom(), settings, Power(machine.Pin, data))
+    settings["family"] = data["family"] if config.modem_family == "board" else config.modem_family
+    return Modem(uart, None, settings, Power(machine.Pin, data))
 
 
 def _identity(store):

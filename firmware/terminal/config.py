@@ -38,6 +38,7 @@ FIELDS = (
     ("topic_will", "topic", "welder/{device_id}/up", 0, 128),
     ("iotda_sign_type", "int", 0, 0, 1),
     ("response_form", "choice", "bare", ("bare", "paras"), None),
+    ("modem_family", "choice", "board", ("board", "auto", "simcom", "quectel", "luat"), None),
     ("apn", "word", "", 0, 63),
     ("apn_user", "word", "", 0, 64),
     ("apn_password", "word", "", 0, 64),

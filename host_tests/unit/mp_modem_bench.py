@@ -79,11 +79,11 @@ class Power:
 class Bench:
     """A modem under test with its scripted peer."""
 
-    def __init__(self, settings=None, power=None):
+    def __init__(self, settings=None, power=None, dialect=Simcom):
         self.uart = FakeUart()
         self.peer = Peer(self.uart, healthy())
         self.peer.answers[b"AT+CIPSEND=*"] = self.take_send
-        self.modem = Modem(self.uart, Simcom(), settings or {}, power)
+        self.modem = Modem(self.uart, dialect and dialect(), settings or {}, power)
         self.task = None
         self.stored = {}  # link -> bytes the network sent and nobody read yet
         self.asked = []  # bytes asked for by each read

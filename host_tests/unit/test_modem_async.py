@@ -1,4 +1,4 @@
-"""The modem under MicroPython, in virtual time; the cases are in mp_modem.py."""
+"""The modem under MicroPython, in virtual time; the cases are in mp_modem.py and mp_family.py."""
 
 import pytest
 
@@ -8,3 +8,8 @@ from host_tests.unit import mp_cases
 @pytest.mark.parametrize("name", mp_cases.names("mp_modem"))
 def test_modem(name):
     mp_cases.check("mp_modem", name)
+
+
+@pytest.mark.parametrize("name", mp_cases.names("mp_family"))
+def test_its_dialect(name):
+    mp_cases.check("mp_family", name)

@@ -65,9 +65,14 @@ def test_a_library_is_staged_only_where_the_image_lacks_it(trees):
 
 def test_a_dialect_the_board_does_not_speak_stays_out(tmp_path, monkeypatch):
     monkeypatch.setattr(staging, "DIALECTS", {"simcom": ("simcom",), "other": ("ladder",)})
-    paths = _paths(staging.stage("unix", tmp_path / "out"))
+    paths = _paths(staging.stage("lilygo_t_a7670", tmp_path / "out"))
     assert "lib/modem/simcom.mpy" in paths
     assert "lib/modem/ladder.mpy" not in paths
+
+
+def test_a_board_that_asks_its_modem_gets_every_dialect(trees):
+    for names in staging.DIALECTS.values():
+        assert {f"lib/modem/{name}.mpy" for name in names} <= _paths(trees["unix"])
 
 
 def test_the_same_sources_give_the_same_bytes(trees, tmp_path):
@@ -80,7 +85,8 @@ def test_boards_differ_in_nothing_but_what_is_theirs(trees):
     one, other = trees["unix"], trees["lilygo_t_a7670"]
     mine, theirs = _contents(one.out), _contents(other.out)
     different = {path for path in mine.keys() | theirs.keys() if mine.get(path) != theirs.get(path)}
-    assert different == {"lib/board.mpy", "lib/umqtt/simple.mpy"}
+    dialects = {f"lib/modem/{name}.mpy" for family in staging.DIALECTS if family != "simcom" for name in staging.DIALECTS[family]}
+    assert different == {"lib/board.mpy", "lib/umqtt/simple.mpy"} | dialects
 
 
 def test_sources_are_staged_as_they_are_written(tmp_path):
@@ -177,7 +183,7 @@ def test_an_unknown_board_or_modem_is_refused_with_those_there_are(tmp_path, mon
         staging.stage("lilygo", tmp_path / "out")
     monkeypatch.setattr(staging, "DIALECTS", {"other": ()})
     with pytest.raises(staging.StageError, match="'simcom'.*other"):
-        staging.stage("unix", tmp_path / "out")
+        staging.stage("lilygo_t_a7670", tmp_path / "out")
 
 
 # The command

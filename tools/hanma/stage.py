@@ -16,8 +16,10 @@ from hanma import shorten, toolchain
 FIRMWARE = toolchain.ROOT / "firmware"
 BOARDS = toolchain.ROOT / "boards"
 
-# Modem families and the modules of firmware/modem that only they need; a board gets its own family's.
-DIALECTS = {"simcom": ("simcom", "simcom_up", "simcom_open", "simcom_place", "simcom_speech")}
+# Modem families and the modules of firmware/modem that only they need; a board gets its own family's, with "auto" all.
+_DUTIES = ("", "_up", "_open", "_place", "_speech")
+DIALECTS = {family: tuple(family + duty for duty in _DUTIES) for family in ("simcom", "quectel")}
+AUTO = "auto"
 LIBRARIES = ("umqtt.simple",)
 
 _TOP = ("boot.py", "main.py", "lib")  # what a staged tree holds, and nothing else
@@ -123,9 +125,9 @@ def _parts(board):
 
 def _modem_files(family):
     """Return the modem's files without the dialects of other families."""
-    if family not in DIALECTS:
-        raise StageError(f"no modem family {family!r}; there are {', '.join(sorted(DIALECTS))}")
-    others = {name for key, names in DIALECTS.items() if key != family for name in names}
+    if family != AUTO and family not in DIALECTS:
+        raise StageError(f"no modem family {family!r}; there are {', '.join(sorted(DIALECTS))} and {AUTO}")
+    others = {name for key, names in DIALECTS.items() if family not in (key, AUTO) for name in names}
     return [path for path in (FIRMWARE / "modem").rglob("*.py") if path.stem not in others]
 
 
