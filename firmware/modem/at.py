@@ -15,7 +15,8 @@ there; 6 CORRUPT, counted data was not followed by a line end, or did not fit: t
 A dialect gives three tables, each one bytes literal (a third of what tuples take) of rows `prefix LF word LF`: URCS with
 names; RAWS with one digit, the index of the field that counts the bytes that follow the line; FINALS with + or -.
 Prefixes are written without the space that some firmware puts after the first colon; a final that ends in a colon is
-a prefix, any other a whole line.
+a prefix, any other a whole line. A `#` stands for a digit: a row that begins with it is a whole line, and the digit is its
+value.
 Nothing is allocated for counted data, for lines that are dropped, or per byte; `value()` and `text()` allocate.
 """
 
@@ -109,7 +110,8 @@ class Conversation:
         """A command goes out now.
 
         answer: prefix of its answer lines, b"" for bare ones, None for none; commas: an answer has at least that
-        many, a URC of the same prefix fewer; prompt: a `>` will come; sink: takes counted data by
+        many, a URC of the same prefix fewer; -1: the answer is the result, an OK may come ahead of it; -2: the answer is
+        one of the results; prompt: a `>` will come; sink: takes counted data by
         `write(buffer, offset, count) -> written`. An OK ahead of the answer or the prompt is another command's,
         late, or noise; with strict an error is, too.
         """
@@ -119,7 +121,7 @@ class Conversation:
         self._armed = prompt
         self._sink = sink
         self._strict = strict
-        self._early = answer is not None or prompt
+        self._early = prompt or answer is not None and commas != -2
 
     def abandon(self):
         """Forget the command in flight and any half-read line or data: it timed out, or the modem rebooted."""
@@ -148,7 +150,7 @@ class Conversation:
         return _NOTHING
 
     def value(self):
-        """Return what follows the matched prefix of the last LINE or URC, as bytes."""
+        """Return what follows the matched prefix of the last LINE, URC or FINAL, as bytes."""
         return bytes(self._line[self._skip : self._length])
 
     def text(self):
@@ -233,11 +235,9 @@ class Conversation:
         row = self._row(self._raws, length)
         raw = self._field(self._skip, self._raws[row] - 48) if row else -1
         if self._answer and self._is_answer():
-            self._early = False
-            self._expect_data(raw, self._sink)
-            return _LINE
+            return self._take_answer(raw)
         row = self._row(self._finals, length)
-        if row and (self._skip == length or self._line[self._skip - 1] == 58):
+        if row and (self._skip == length or not self._skip or self._line[self._skip - 1] == 58):
             return self._take_final(self._finals[row] == 43)
         if raw >= 0:
             self.stale += 1
@@ -251,8 +251,7 @@ class Conversation:
         if not length or length > 1 and self._line.startswith(b"AT"):  # an echo
             return _NOTHING
         if self._answer == b"" and self._line[0] > 47:  # neither + nor * nor a quote
-            self._early = False
-            return _LINE
+            return self._take_answer(-1)
         self.unknown += 1
         return _NOTHING
 
@@ -262,10 +261,13 @@ class Conversation:
         start = 0
         while start < len(table):
             i = 0
-            while i < length and line[i] == table[start + i]:
+            while i < length and (line[i] == table[start + i] or table[start + i] == 35 and 48 <= line[i] <= 57):
                 i += 1
-            if table[start + i] == 10:
+            if table[start + i] == 10 and (i == length or table[start] != 35):
                 self._skip = i
+                if table[start] == 35:
+                    self._skip = 0
+                    self._length = 1
                 return start + i + 1
             start = table.find(b"\n", table.find(b"\n", start) + 1) + 1
         return 0
@@ -275,6 +277,11 @@ class Conversation:
             return False
         self._skip = len(self._answer)
         return self._line.count(b",", self._skip, self._length) >= self._commas
+
+    def _take_answer(self, raw):
+        self._early = False
+        self._expect_data(raw, self._sink)
+        return self._take_final(True) if self._commas < 0 else _LINE
 
     def _take_final(self, ok):
         if not self.busy or self._early and (ok or self._strict):

@@ -75,7 +75,8 @@ async def _climb_up(modem, rows):
         await modem._ask(row)
     if not modem.imei:
         modem.imei = await _read(modem, rows.IMEI)
-        modem.model = await _read(modem, rows.MODEL)
+        # Where the name is not behind a prefix, it is bare.
+        modem.model = await _read(modem, rows.MODEL) or await _read(modem, (rows.MODEL[0], b""))
     await _await_sim(modem, rows)
     await _await_registration(modem)
     await _open_call(modem, rows)
@@ -152,7 +153,7 @@ async def _open_call(modem, rows):
         name = names[modem.access // 2 % len(names)]
         for row in rows.call_setup(name, settings.get("apn_user"), settings.get("apn_password") or ""):
             await modem._ask(row)
-        error = await modem._try(borrow("late").ask(modem, "call", rows.CALL, rows.CALL_MS))
+        error = await _finish(modem, "call", rows.CALL, rows.CALL_MS)
         if error == b"0" or await _call_stands(modem, rows):
             modem.access &= -2
             return
@@ -165,12 +166,17 @@ async def _open_call(modem, rows):
 
 
 async def _call_stands(modem, rows):
-    return await modem._ask(rows.CALL_STATE) == b"1"
+    return rows.stands(await modem._ask(rows.CALL_STATE))
 
 
 async def _close_call(modem, rows):
     modem.sockets.drop_all("no_data_call")
-    await modem._try(borrow("late").ask(modem, "call_closed", rows.CALL_CLOSE, modem.dialect.CLOSE_MS))
+    await _finish(modem, "call_closed", rows.CALL_CLOSE, rows.CALL_MS and modem.dialect.CLOSE_MS)
+
+
+async def _finish(modem, name, row, timeout_ms):
+    # The command's end is a URC that comes within timeout_ms, or with 0 its result.
+    return await modem._try(borrow("late").ask(modem, name, row, timeout_ms) if timeout_ms else modem.channel.ask(row))
 
 
 async def _pause(modem, timeout_ms):
@@ -223,8 +229,7 @@ async def _restart(modem, rows, rung):
         await _hold(modem.power.reset, rows.RESET_MS)
     else:
         if modem.powered:
-            await _hold(modem.power.key, rows.KEY_OFF_MS)
-            await asyncio.sleep_ms(rows.KEY_GAP_MS)
+            await _switch_off(modem, rows)
         modem.powered = True
         await _hold(modem.power.key, rows.KEY_ON_MS)
     # Until it says that it has started, or answers.
@@ -235,6 +240,17 @@ async def _restart(modem, rows, rung):
         await modem._change(_AGAIN_MS)
         if await _knock(modem, rows):
             break
+
+
+async def _switch_off(modem, rows):
+    # After its own command the key would only switch it on again.
+    try:
+        if modem._deaf or not rows.POWER_DOWN:
+            raise ModemError("silent", "power")
+        await modem.channel.ask(rows.POWER_DOWN, False)
+    except ModemError:
+        await _hold(modem.power.key, modem.settings.get("key_off_ms") or rows.KEY_OFF_MS)
+    await asyncio.sleep_ms(modem.settings.get("key_gap_ms") or rows.KEY_GAP_MS)
 
 
 async def _hold(pin, ms):

@@ -131,7 +131,7 @@ class Channel:
         self._deadline = time.ticks_add(time.ticks_ms(), timeout_ms)
         prompt = command._payload is not None or self._late is not None
         self._talk.begin(answer, commas, prompt, command._sink, command._strict)
-        self._send(line + b"\r")
+        self._send(line if line.endswith(b"\n") else line + b"\r")
 
     def _stop(self):
         # Nothing is in flight any more, and nothing of it goes out or is half read.
@@ -199,9 +199,9 @@ class Channel:
         elif command:
             error = None
             if not self._talk.ok:
-                line = self._talk.text()
-                error = "error" if line == b"ERROR" else "cme_" + text(line.partition(b":")[2])
-            command.finish(command.value, error)
+                _, colon, code = self._talk.text().partition(b":")
+                error = "cme_" + text(code) if colon else "error"
+            command.finish(command.value or self._talk.value(), error)
         self._start_next()
 
     # --- time

@@ -31,6 +31,8 @@ async def udp(modem, local_port):
 
     _need_call(modem)
     rows = borrow(modem.dialect.NAME + "_open")
+    if not rows.udp:
+        raise ModemError("unsupported", "udp")
     sock = take(modem.sockets, Datagrams)
     return await _opened(sock, rows.udp(sock.link, local_port), modem.dialect.LINK_MS, rows.ERRORS)
 

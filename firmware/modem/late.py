@@ -4,6 +4,8 @@ from modem.at import ModemError
 from modem.borrow import borrow
 from modem.channel import Pending
 
+_NO_SUCH = ("error", "cme_4", "cme_invalid command line")  # 27.007 9.2.1; the last is an Air724UG's word for it
+
 
 async def ask(modem, name, row, timeout_ms):
     """Send a dialect's row; return the value of the URC of this name that ends it. Raises ModemError. May be
@@ -26,8 +28,8 @@ def rows(modem, duty):
 
 
 async def supported(work):
-    """Await work; a plain refusal raises ModemError `unsupported`."""
+    """Await work; a refusal that says no more than that there is no such thing raises ModemError `unsupported`."""
     try:
         return await work
     except ModemError as problem:
-        raise ModemError("unsupported" if problem.code == "error" else problem.code, "do") from None
+        raise ModemError("unsupported" if problem.code in _NO_SUCH else problem.code, "do") from None

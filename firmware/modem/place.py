@@ -17,7 +17,7 @@ async def network_time_ms(modem):
     rows = borrow("late").rows(modem, "_place")
     clock_ms = borrow("gsm").clock_ms
     now_ms = clock_ms(await modem._ask(rows.CLOCK))
-    if now_ms is None and modem.cause is None:
+    if now_ms is None and modem.cause is None and rows.ASK_TIME:
         await modem.channel.ask(rows.time_server(_NTP_HOST))
         await borrow("late").ask(modem, "time_set", rows.ASK_TIME, modem.dialect.LINK_MS)
         now_ms = clock_ms(await modem._ask(rows.CLOCK))
@@ -29,6 +29,8 @@ async def cell_location(modem):
     if modem.cause is not None:
         raise ModemError("no_data_call", "modem")
     rows = borrow(modem.dialect.NAME + "_place")
+    for row in rows.LOCATE_SETUP:
+        await modem._ask(row)
     found = rows.location(await borrow("late").ask(modem, "located", rows.LOCATE, rows.LOCATE_MS))
     if isinstance(found, int):
         raise ModemError("location_%d" % found, "locate")

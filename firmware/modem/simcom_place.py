@@ -7,6 +7,7 @@ from micropython import const
 
 from modem.borrow import borrow
 
+LOCATE_SETUP = ()
 LOCATE_MS = 120000
 GNSS_MS = 30000  # until the receiver takes commands
 LOCATE = (b"AT+CLBS=1",)

@@ -4,6 +4,7 @@ Source: A76XX Series Audio application note.
 """
 
 HUSH = (b"AT+CTTS=0",)
+HUSH_MS = 0  # speaks again at once
 DIGITS = 510  # of UCS2 in hex, that one announcement takes
 
 

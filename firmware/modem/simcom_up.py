@@ -26,9 +26,15 @@ ICCID = (b"AT+CICCID", b"+ICCID:")
 IMSI = (b"AT+CIMI", b"")
 OPERATOR = (b"AT+COPS?", b"+COPS:")
 RADIO = (b"AT+CFUN=1,1",)
+POWER_DOWN = None  # the key's time is known
 CALL = (b"AT+NETOPEN",)
 CALL_STATE = (b"AT+NETOPEN?", b"+NETOPEN:")
 CALL_CLOSE = (b"AT+NETCLOSE",)
+
+
+def stands(value):
+    """Return whether the call is up, from the value of CALL_STATE's answer."""
+    return value == b"1"
 
 
 def call_setup(apn, user, password):

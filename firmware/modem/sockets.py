@@ -49,7 +49,7 @@ class Sockets:
             if sock and sock.link == values[0]:
                 sock._on_urc(name, values)
                 return True
-        if name == "opened" and values[1:] == [0]:  # a connection given up that came about after all
+        if name == "opened" and (values + [0])[1] == 0:  # a connection given up that came about after all
             self.channel.submit(Command(self.dialect.close(values[0])))
         return True
 
@@ -245,7 +245,7 @@ class Socket:
     def _on_opened(self, values):
         opening = self._under_way
         if self._state == _OPENING and not opening.finished:
-            if values[1:] == [0]:
+            if (values + [0])[1] == 0:
                 while self._ring.any():  # what a read for the link's last socket still brought
                     self._ring.read(64)
                 self._state = _OPEN
@@ -257,11 +257,14 @@ class Socket:
         if command.error:
             self._fail("closed" if command.error == "error" else command.error)
         elif not self._dialect.SENT_BY_URC:
+            values = numbers(command.value)
+            if len(values) > 1 and values[1] != len(command._payload):  # link,taken
+                self._fail("closed")
             self._end(None)
 
     def _on_close_result(self, command):
-        if command.error:
-            self._lose("closed")  # it was not open any more
+        if command.error or not self._dialect.SENT_BY_URC:  # an error: it was not open any more
+            self._lose("closed")
         else:
             self._release_by = time.ticks_add(time.ticks_ms(), self._dialect.CLOSE_MS)
 

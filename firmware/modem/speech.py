@@ -23,6 +23,13 @@ async def say(modem, text):
 
 async def hush(modem):
     """See Modem.hush()."""
-    await modem._ask(borrow("late").rows(modem, "_speech").HUSH)
-    if "spoken" in modem._waits:
-        modem._waits["spoken"].finish()
+    late = borrow("late")
+    rows = late.rows(modem, "_speech")
+    speaking = modem._waits.get("spoken")
+    if speaking and rows.HUSH_MS:  # its end is told, and nothing can be said before
+        speaking.finish()
+        await modem._try(late.ask(modem, "spoken", rows.HUSH, rows.HUSH_MS))
+    else:
+        await modem._ask(rows.HUSH)
+        if speaking:
+            speaking.finish()

@@ -13,3 +13,4 @@ BOOT_MS = 30000
 
 AT = (b"AT", None, 300)
 RADIO = (b"AT+CFUN=1,1",)
+POWER_DOWN = None
