@@ -111,7 +111,7 @@ class Conversation:
 
         answer: prefix of its answer lines, b"" for bare ones, None for none; commas: an answer has at least that
         many, a URC of the same prefix fewer; -1: the answer is the result, an OK may come ahead of it; -2: the answer is
-        one of the results; prompt: a `>` will come; sink: takes counted data by
+        one of the results; -3: as none, but there may be no answer at all; prompt: a `>` will come; sink: takes counted data by
         `write(buffer, offset, count) -> written`. An OK ahead of the answer or the prompt is another command's,
         late, or noise; with strict an error is, too.
         """
@@ -121,7 +121,7 @@ class Conversation:
         self._armed = prompt
         self._sink = sink
         self._strict = strict
-        self._early = prompt or answer is not None and commas != -2
+        self._early = prompt or answer is not None and commas > -2
 
     def abandon(self):
         """Forget the command in flight and any half-read line or data: it timed out, or the modem rebooted."""
@@ -281,7 +281,7 @@ class Conversation:
     def _take_answer(self, raw):
         self._early = False
         self._expect_data(raw, self._sink)
-        return self._take_final(True) if self._commas < 0 else _LINE
+        return self._take_final(True) if -3 < self._commas < 0 else _LINE
 
     def _take_final(self, ok):
         if not self.busy or self._early and (ok or self._strict):
