@@ -84,7 +84,7 @@ async def _climb_up(modem, rows):
         await borrow("family").identify(modem)
         rows = borrow(modem.dialect.NAME + "_up")
     for row in rows.SETUP:
-        await modem._ask(row)
+        await modem._try(_outcome(modem, row))
     if not modem.imei:
         modem.imei = await _read(modem, rows.IMEI)
         # Where the name is not behind a prefix, it is bare.

@@ -66,6 +66,14 @@ def test_what_is_neither_true_nor_false_is_refused_as_a_switch(value):
     assert len(problems_of(tls=value)) == 1
 
 
+@pytest.mark.parametrize("pin", ["", "1234", "12345678", "123", "123456789", "12a4", 1234])
+def test_a_pin_is_digits(pin):
+    good = pin in ("", "1234", "12345678")
+    values, problems = config.check({"host": "h", "sim_pin": pin})
+    assert (values["sim_pin"] == pin) == good
+    assert bool(problems) != good and "12" not in "".join(problems)
+
+
 @pytest.mark.parametrize("value", ['a"b', "a b", "a\r\nAT+CPOF", "中国移动", "a\\b", "x" * 64, "\ud800", 5])
 def test_nothing_that_could_end_an_at_commands_argument_gets_into_the_apn(value):
     assert len(problems_of(apn=value)) == 1

@@ -13,3 +13,13 @@ def test_modem(name):
 @pytest.mark.parametrize("name", mp_cases.names("mp_family"))
 def test_its_dialect(name):
     mp_cases.check("mp_family", name)
+
+
+@pytest.mark.parametrize("name", mp_cases.names("mp_quectel"))
+def test_a_quectel_modem(name):
+    mp_cases.check("mp_quectel", name)
+
+
+@pytest.mark.parametrize("name", mp_cases.names("mp_sim"))
+def test_a_sim(name):
+    mp_cases.check("mp_sim", name)

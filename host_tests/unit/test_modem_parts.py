@@ -1,4 +1,4 @@
-"""The modem room's pure parts: 3GPP values, carriers, the A76xx dialect, the recovery ladder."""
+"""The modem room's pure parts: 3GPP values, carriers, the dialects, the recovery ladder."""
 
 import datetime
 
@@ -8,12 +8,28 @@ from drivers import modem_parts as driver
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modem import at, carriers, gsm, simcom_open, simcom_place, simcom_speech, simcom_up
+from modem import (
+    at,
+    carriers,
+    gsm,
+    quectel_open,
+    quectel_place,
+    quectel_speech,
+    quectel_up,
+    simcom_open,
+    simcom_place,
+    simcom_speech,
+    simcom_up,
+)
 from modem.ladder import CALL, POWER, RADIO, RESET, SOCKETS
+from modem.quectel import Quectel
 from modem.simcom import Simcom
 
 ALL = [SOCKETS, CALL, RADIO, POWER, RESET]
 DAY_S = 86400
+QUECTELS = ["quectel_address", "quectel_unread", "quectel_location", "quectel_fix", "quectel_server"]
+SIMCOM_PARTS = (Simcom, simcom_up, simcom_open, simcom_place, simcom_speech)
+QUECTEL_PARTS = (Quectel, quectel_up, quectel_open, quectel_place, quectel_speech)
 
 
 def read(name, value):
@@ -44,6 +60,9 @@ def climb(*steps):
         ("clock", '"80/01/06,00:00:05+00"', None),
         ("clock", '"04/01/01,00:00:05+32"', None),
         ("clock", '"70/01/01,00:00:05"', None),
+        ("clock", '"2024/05/13,11:57:36+32,0"', 1715572656000),
+        ("clock", '"2024/05/13,11:57:36+32",1', 1715572656000),
+        ("clock", '"2024/05/13,00:30:00-20",0', 1715578200000),
         ("clock", "", None),
         ("clock", "rubbish", None),
         ("e7", "106.638084", 1066380840),
@@ -56,6 +75,17 @@ def climb(*steps):
         ("address", "0,10", None),
         ("unread", "100,7", 7),
         ("unread", "100", 100),
+        ("quectel_address", '10.1.2.3"', "10.1.2.3"),
+        ("quectel_address", "65", None),
+        ("quectel_address", "10.1.2", None),
+        ("quectel_address", "", None),
+        ("quectel_unread", "14", 14),
+        ("quectel_unread", '14,"10.1.2.3",123', 14),
+        ("quectel_unread", "0", 0),
+        ("quectel_unread", "", 0),
+        ("quectel_server", '0,"2024/05/13,03:57:36+32"', 1715572656000),
+        ("quectel_server", "569", None),
+        ("quectel_server", '0,""', None),
         ("fields", '0,2,"a,b",7', ["0", "2", "a,b", "7"]),
         ("numbers", '1,"2F",-3', [1, None, -3]),
     ],
@@ -75,7 +105,7 @@ def test_the_clock_is_the_calendars(moment, quarters):
 
 @settings(max_examples=100, deadline=None)
 @given(
-    st.sampled_from(["clock", "fix", "location", "rssi", "rsrp", "address", "e7", "minutes", "unread", "text"]),
+    st.sampled_from(["clock", "fix", "location", "rssi", "rsrp", "address", "e7", "minutes", "unread", "text"] + QUECTELS),
     st.text(st.sampled_from('0123456789,.:/+-"NSEW x'), max_size=60),
 )
 def test_no_value_however_damaged_raises_and_both_interpreters_read_the_same(micropython, reader, value):
@@ -159,14 +189,73 @@ def test_what_is_no_fix_is_none(value):
     assert read("fix", value) is None
 
 
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("0,29.489428,106.638084", [294894280, 1066380840, 1000]),
+        ("0,106.638084,29.489428", [294894280, 1066380840, 1000]),
+        ("106.638084,29.489428", [294894280, 1066380840, 1000]),
+        ("29.489428,106.638084", [294894280, 1066380840, 1000]),
+        ("0,0.000000,0.000000", 10000),
+        ("0", 10000),
+        ("702", 702),
+        ("10002", 10002),
+        ("", 10000),
+    ],
+)
+def test_a_quectel_modems_cell_location_is_read_in_either_order(value, expected):
+    assert read("quectel_location", value) == expected
+
+
+QUECTEL_FIX = "035736.000,{},{},{},40.1,{},{},{},1.9,130524,{}"
+
+
+@pytest.mark.parametrize("cog", ["", "181.20"])
+@pytest.mark.parametrize("order", [("29.489428", "106.638084"), ("106.638084", "29.489428")])
+def test_a_quectel_modems_fix_is_read_in_either_order(order, cog):
+    value = QUECTEL_FIX.format(*order, "1.2", "3", cog, "3.6", "09")
+    assert read("quectel_fix", value) == [294894280, 1066380840, 60, 1715572656000, 100]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "113644.00,22.8123,120.2123,0.00,0.0,1,,3.464,1.898,290826,00",  # assisted, without satellites
+        QUECTEL_FIX.format("29.489428", "106.638084", "1.2", "3", "", "3.6", "00"),
+        QUECTEL_FIX.format("29.489428", "106.638084", "1.2", "1", "", "3.6", "09"),
+        QUECTEL_FIX.format("29.489428", "106.638084", "0.0", "3", "", "3.6", "09"),
+        QUECTEL_FIX.format("0.000000", "106.638084", "1.2", "3", "", "3.6", "09"),
+        QUECTEL_FIX.format("29.489428", "0.000000", "1.2", "3", "", "3.6", "09"),
+        "",
+    ],
+)
+def test_what_is_no_fix_of_a_quectel_modem_is_none(value):
+    assert read("quectel_fix", value) is None
+
+
+def test_a_call_of_a_quectel_modem_stands_only_while_its_bearer_does():
+    assert quectel_up.stands(b'1,1,"10.32.140.122"', b"1")
+    assert quectel_up.stands(b'1,1,"10.32.140.122"', b"")  # CGACT? is refused
+    assert not quectel_up.stands(b'1,1,"10.32.140.122"', b"0")
+    assert not quectel_up.stands(b"", b"1")
+    assert not quectel_up.stands(b'0,1,""', b"1")
+
+
+def test_an_account_is_given_to_a_quectel_modem_with_its_access_point():
+    assert quectel_up.call_setup("private", "u", "p") == ((b'AT+QICSGP=1,1,"private","u","p",1',),)
+    assert quectel_up.call_setup("", None, "") == ((b'AT+QICSGP=1,1,"","","",0',),)
+
+
 def test_speech_is_ucs2():
     assert simcom_speech.speak("焊码A")[0] == b'AT+CTTS=1,"710A78010041"'
+    assert quectel_speech.speak("焊码A")[0] == b'AT+QTTS=1,"710A78010041"'
 
 
-def test_no_answer_of_a_command_is_mistaken_for_the_wrong_urc():
+@pytest.mark.parametrize("parts", [SIMCOM_PARTS, QUECTEL_PARTS])
+def test_no_answer_of_a_command_is_mistaken_for_the_wrong_urc(parts):
     # A query whose answer has a URC's prefix must ask for more commas, or mean the same.
-    prefixes = prefixes_of(Simcom.URCS)
-    for part in (Simcom, simcom_up, simcom_open, simcom_place, simcom_speech):
+    prefixes = prefixes_of(parts[0].URCS)
+    for part in parts:
         for name in dir(part):
             row = getattr(part, name)
             if name.isupper() and isinstance(row, tuple) and len(row) > 1 and isinstance(row[0], bytes):
@@ -175,12 +264,13 @@ def test_no_answer_of_a_command_is_mistaken_for_the_wrong_urc():
                 assert not shared or commas or name in ("SIM", "CALL_STATE"), name
 
 
-def test_every_prefix_is_written_as_the_conversation_tidies_it():
-    for table in (Simcom.URCS, Simcom.RAWS, Simcom.FINALS):
+@pytest.mark.parametrize("dialect", [Simcom, Quectel])
+def test_every_prefix_is_written_as_the_conversation_tidies_it(dialect):
+    for table in (dialect.URCS, dialect.RAWS, dialect.FINALS):
         assert not any(b": " in prefix for prefix in prefixes_of(table))
-    talk = at.Conversation(Simcom())
-    names = Simcom.URCS.decode().split("\n")[1::2]
-    for prefix, name in zip(prefixes_of(Simcom.URCS), names, strict=True):
+    talk = at.Conversation(dialect())
+    names = dialect.URCS.decode().split("\n")[1::2]
+    for prefix, name in zip(prefixes_of(dialect.URCS), names, strict=True):
         line = prefix.replace(b":", b": ", 1) + b"0\r\n"
         talk.window[: len(line)] = line
         talk.feed(len(line))

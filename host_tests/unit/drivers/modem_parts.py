@@ -1,6 +1,7 @@
-"""Drives the pure parts of the modem room: 3GPP values, the A76xx dialect, the recovery ladder."""
+"""Drives the pure parts of the modem room: 3GPP values, the dialects, the recovery ladder."""
 
-from modem import at, gsm, ladder, simcom_open, simcom_place
+from modem import at, gsm, ladder, quectel_open, quectel_place, simcom_open, simcom_place
+from modem.quectel import Quectel
 from modem.simcom import Simcom
 
 _VALUES = {
@@ -16,6 +17,11 @@ _VALUES = {
     "unread": Simcom().unread,
     "location": simcom_place.location,
     "fix": simcom_place.fix,
+    "quectel_address": quectel_open.address,
+    "quectel_unread": Quectel().unread,
+    "quectel_location": quectel_place.location,
+    "quectel_fix": quectel_place.fix,
+    "quectel_server": quectel_place.server_ms,
 }
 
 
