@@ -261,7 +261,7 @@ class Conversation:
         start = 0
         while start < len(table):
             i = 0
-            while i < length and (line[i] == table[start + i] or table[start + i] == 35 and 48 <= line[i] <= 57):
+            while i < length and (48 <= line[i] <= 57 if table[start + i] == 35 else line[i] == table[start + i]):
                 i += 1
             if table[start + i] == 10 and (i == length or table[start] != 35):
                 self._skip = i

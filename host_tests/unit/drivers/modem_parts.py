@@ -1,6 +1,6 @@
 """Drives the pure parts of the modem room: 3GPP values, the A76xx dialect, the recovery ladder."""
 
-from modem import at, gsm, ladder, simcom_open, simcom_place
+from modem import at, gsm, ladder, luat_open, luat_place, simcom_open, simcom_place
 from modem.simcom import Simcom
 
 _VALUES = {
@@ -16,6 +16,9 @@ _VALUES = {
     "unread": Simcom().unread,
     "location": simcom_place.location,
     "fix": simcom_place.fix,
+    "luat_address": luat_open.address,
+    "luat_location": luat_place.location,
+    "luat_fix": luat_place.fix,
 }
 
 
