@@ -316,6 +316,24 @@ async def a_modem_that_refuses_to_switch_off_gets_the_key_for_as_long_as_configu
     await bench.stop()
 
 
+@case
+async def life_is_proved_at_least_every_two_minutes_while_the_call_hangs():
+    bench = LuatBench(power=Power())
+    beats = [world.clock.now]
+
+    def beat():
+        assert world.clock.now - beats[-1] < 120000
+        beats.append(world.clock.now)
+
+    bench.modem.beat = beat
+    for line in (b"AT+CIPSHUT", b"AT+CSTT=*", b"AT+CIICR", b"AT+CIFSR", b"AT+CIPSTATUS"):
+        bench.peer.answers[line] = None
+    bench.run()
+    await asyncio.sleep_ms(1800000)
+    assert len(beats) > 10 and world.clock.now - beats[-1] < 120000 and not bench.task.done()
+    await bench.stop()
+
+
 # --- links
 
 
@@ -469,6 +487,19 @@ async def a_place_is_read_off_the_cells_through_a_bearer_of_its_own():
         await fails_with("location_601", bench.modem.cell_location())
         answers[b"AT+CIPGSMLOC=1,1"] = b"\r\n+CME ERROR: 65535\r\n"
         await fails_with("cme_65535", bench.modem.cell_location())
+
+
+@case
+async def a_write_waits_for_a_place_that_takes_half_a_minute():
+    async with LuatBench() as bench:
+        sock = await connected(bench)
+        bench.peer.answers[b"AT+SAPBR=*"] = OK
+        bench.peer.answers[b"AT+CIPGSMLOC=1,1"] = lambda line: bench.peer.say(answer(b"+CIPGSMLOC: 408"), 34000)
+        asked = asyncio.create_task(bench.modem.cell_location())
+        await asyncio.sleep_ms(500)
+        await sock.write(b"heartbeat")
+        await fails_with("location_408", asked)
+        assert not sock.closed and bench.peer.sent[-1][1] == b"heartbeat"
 
 
 @case
