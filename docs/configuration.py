@@ -80,6 +80,31 @@ MEANINGS = {
         "names both; only what the board was staged with is there to be chosen.",
         "模块系列（指令方言）：`board` 按板卡，`auto` 询问模块。与实际应答的模块不符时报错并指明应如何配置。只能选已烧录的系列。",
     ),
+    "modem_key_on_ms": (
+        "How long the modem's power key is pressed to switch it on; 0: as its family's documents say. For EC200N, EC800G, EG912 "
+        "and EG915 no document was found: 2 s.",
+        "开机键按下时长（毫秒）；0 为按模块系列资料。EC200N、EC800G、EG912、EG915 未见资料，取 2 秒。",
+    ),
+    "modem_key_off_ms": (
+        "The same to switch it off, where the modem does not answer.",
+        "模块无应答时关机键按下时长（毫秒）；0 同上。",
+    ),
+    "modem_key_gap_ms": (
+        "From switching off to switching on again.",
+        "关机后再开机的间隔（毫秒）；0 同上。",
+    ),
+    "sim_pin": (
+        "PIN of the SIM; tried once after each power-on, never with the last attempt, nor when the attempts left are unknown.",
+        "SIM 卡 PIN 码；每次上电只试一次，剩最后一次机会或剩余次数未知时不试。",
+    ),
+    "roaming": (
+        "Use networks other than the SIM's own.",
+        "允许漫游。",
+    ),
+    "lbs_token": (
+        "Token of Quectel's cell location service.",
+        "移远基站定位服务的令牌（token）。",
+    ),
     "apn": (
         "Access point name; empty: chosen by the operator the SIM belongs to.",
         "接入点名称（APN）；空则按运营商自动选择。",
@@ -157,6 +182,7 @@ WORDS = {
         "all": "all",
         "off": "0 or ",
         "length": "{}–{} characters",
+        "digits": "empty or {}–{} digits",
         "numbered": ", ends with `{request_id}`",
         "or": " or ",
     },
@@ -176,6 +202,7 @@ WORDS = {
         "all": "全部",
         "off": "0 或 ",
         "length": "{}–{} 个字符",
+        "digits": "空，或 {}–{} 位数字",
         "numbered": "，以 `{request_id}` 结尾",
         "or": " 或 ",
     },
@@ -193,6 +220,8 @@ def values(field, words):
         return words["or"].join(f"`{choice}`" for choice in low)
     if kind == "causes":
         return words["list"] + ", ".join(f"`{cause}`" for cause in low)
+    if kind == "digits":
+        return words["digits"].format(low, high)
     length = words["length"].format(low, high)
     return length + (words["numbered"] if kind == "numbered" else "")
 
@@ -202,7 +231,7 @@ def default(field, words):
     _, kind, value, low, _ = field
     if kind == "causes":
         return words["all"]
-    if value == "" and low:
+    if value == "" and low and kind != "digits":
         return words["none"]
     return f"`{json.dumps(value)}`"
 

@@ -111,7 +111,7 @@ class Conversation:
 
         answer: prefix of its answer lines, b"" for bare ones, None for none; commas: an answer has at least that
         many, a URC of the same prefix fewer; -1: the answer is the result, an OK may come ahead of it; -2: the answer is
-        one of the results; prompt: a `>` will come; sink: takes counted data by
+        one of the results; -3: as none, but there may be no answer at all; prompt: a `>` will come; sink: takes counted data by
         `write(buffer, offset, count) -> written`. An OK ahead of the answer or the prompt is another command's,
         late, or noise; with strict an error is, too.
         """
@@ -121,7 +121,7 @@ class Conversation:
         self._armed = prompt
         self._sink = sink
         self._strict = strict
-        self._early = prompt or answer is not None and commas != -2
+        self._early = prompt or answer is not None and commas > -2
 
     def abandon(self):
         """Forget the command in flight and any half-read line or data: it timed out, or the modem rebooted."""
@@ -237,7 +237,7 @@ class Conversation:
         if self._answer and self._is_answer():
             self._early = False
             self._expect_data(raw, self._sink)
-            return self._take_final(True) if self._commas < 0 else _LINE
+            return self._take_final(True) if -3 < self._commas < 0 else _LINE
         row = self._row(self._finals, length)
         if row and (self._skip == length or not self._skip or self._line[self._skip - 1] == 58):
             return self._take_final(self._finals[row] == 43)
@@ -254,7 +254,7 @@ class Conversation:
             return _NOTHING
         if self._answer == b"" and self._line[0] > 47:  # neither + nor * nor a quote
             self._early = False
-            return self._take_final(True) if self._commas < 0 else _LINE
+            return self._take_final(True) if -3 < self._commas < 0 else _LINE
         self.unknown += 1
         return _NOTHING
 

@@ -12,7 +12,7 @@ from micropython import const
 
 from modem.at import ModemError
 from modem.borrow import borrow
-from modem.channel import Command
+from modem.channel import Command, Pending
 
 _TIMEOUT_MS = const(30000)
 _ERRNO = {"timeout": 110, "refused": 111, "dns": -2, "no_data_call": 113, "no_socket": 24, "busy": 16}
@@ -141,12 +141,15 @@ def resolve(modem, host, timeout_ms):
     if not modem.dialect.LINKS:  # nobody knows yet what modem it is
         _fail("no_data_call")
     rows = borrow(modem.dialect.NAME + "_open")
-    command = modem.channel.submit(Command(rows.resolve(host)))
-    drive(modem.channel, lambda: command.finished, timeout_ms)
-    command.finish(error="timeout")
-    address = None if command.error else rows.address(command.value or b"")
+    over = command = modem.channel.submit(Command(rows.resolve(host)))
+    if rows.RESOLVE_MS:
+        over = modem._waits["resolved"] = Pending("resolve")
+    drive(modem.channel, lambda: over.finished or command.error, timeout_ms)
+    modem._waits.pop("resolved", None)
+    over.finish(None, command.error or "timeout")
+    address = None if over.error else rows.address(over.value or b"")
     if not address:
-        _fail("timeout" if command.error == "timeout" else "dns")
+        _fail("timeout" if over.error == "timeout" else "dns")
     return address
 
 

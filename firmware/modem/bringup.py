@@ -11,12 +11,24 @@ from micropython import const
 
 from modem.at import ModemError, text
 from modem.borrow import borrow
+from modem.channel import Command
 
 _SIM_MS = const(20000)  # not ready after that: reboot (Quectel TCP/IP application note, p. 12)
 _REGISTER_MS = const(90000)  # the same
 _CALLS_MS = const(180000)  # on all access points together
 _AGAIN_MS = const(1000)
-_ASK_AGAIN_MS = const(30000)  # a modem of another family than configured: nothing here cures that
+_ASK_AGAIN_MS = const(30000)  # what nothing here cures
+_INCURABLE = (
+    "wrong_family",
+    "no_sim.pin",
+    "no_sim.pin_refused",
+    "no_sim.pin_last",
+    "no_sim.pin_uncounted",
+    "no_sim.puk",
+    "no_sim.locked",
+    "no_registration.roaming",
+)
+_LOCKS = ("PIN", "PUK")  # ends of what CPIN says, 27.007 8.3
 _LISTEN_MS = const(5000)  # where a URC tells sooner
 _SOCKETS = const(0)  # rungs as in ladder
 _CALL = const(1)
@@ -45,10 +57,10 @@ async def bring_up(modem, code):
             if code == "check":
                 await _check(modem, rows)
             else:
-                if code == "wrong_family":
+                if code in _INCURABLE:
                     await modem._change(_ASK_AGAIN_MS)
                 elif code and code != "rebooted":
-                    await _recover(modem, rows, code if code in _LOWEST else "modem_dead")
+                    await _recover(modem, rows, code)
                 rows = await _climb_up(modem, rows)
             values = (await modem._ask(rows.OPERATOR)).split(b",")
             modem.operator = text(values[2]) if len(values) > 2 else ""
@@ -118,11 +130,21 @@ async def _knock(modem, rows):
 
 async def _await_sim(modem, rows):
     start = time.ticks_ms()
+    unlocked = False
     await modem._read_sim()
     while modem.sim_state != "READY":
+        if modem.sim_state and modem.sim_state[-3:] in _LOCKS and not unlocked:
+            unlocked = True
+            try:
+                await borrow("sim").unlock(modem)
+            except ModemError as problem:
+                if problem.code in _INCURABLE:
+                    modem._lack_sim(problem.code)
+                raise
         if modem._since(start) >= _SIM_MS:
-            modem._lack_sim()
-            raise ModemError("no_sim", "sim")
+            code = "no_sim.absent" if modem.sim_state == "NOT INSERTED" else "no_sim.failure"
+            modem._lack_sim(code)
+            raise ModemError(code, "sim")
         await _pause(modem, _AGAIN_MS)
         await modem._read_sim()
     modem.iccid = await _read(modem, rows.ICCID)
@@ -136,9 +158,10 @@ async def _await_registration(modem):
     start = time.ticks_ms()
     await modem._read_network()
     while modem._no_network():
-        modem._set_cause(modem._no_network())
+        code = modem._no_network()
+        modem._set_cause(code)
         if modem._since(start) >= _REGISTER_MS:
-            raise ModemError(modem.cause, "registration")
+            raise ModemError(code, "registration")
         await _pause(modem, _LISTEN_MS)
         await modem._read_network()
 
@@ -155,30 +178,47 @@ async def _open_call(modem, rows):
             await modem._ask(row)
             if modem.beat:  # each may take a minute
                 modem.beat()
-        error = await _finish(modem, "call", rows.CALL, rows.CALL_MS)
-        if error == b"0" or await _call_stands(modem, rows):
+        if await _finish(modem, "call", rows.CALL, rows.CALL_MS) == b"0" or await _call_stands(modem, rows):
             modem.access &= -2
+            if settings.get("apn") not in (None, "", name):
+                modem.problem = "no_data_call.apn"  # the configured one does not work
             return
         modem.access += 1
         if modem._since(start) > _CALLS_MS:
             break
         await _pause(modem, _AGAIN_MS)
         await _close_call(modem, rows)
-    raise ModemError("no_data_call", "open")
+    raise ModemError("no_data_call.refused", "open")  # no credit, perhaps, or none of the names is right
 
 
 async def _call_stands(modem, rows):
-    return rows.stands(await modem._ask(rows.CALL_STATE))
+    values = []
+    for row in rows.CALL_STATES:
+        values.append(await modem._ask(row))
+    return rows.stands(*values)
 
 
 async def _close_call(modem, rows):
     modem.sockets.drop_all("no_data_call")
-    await _finish(modem, "call_closed", rows.CALL_CLOSE, rows.CALL_MS and modem.dialect.CLOSE_MS)
+    if rows.clear:
+        await rows.clear(lambda row: modem._try(_outcome(modem, row)))
+    else:
+        await _finish(modem, "call_closed", rows.CALL_CLOSE, rows.CALL_MS and modem.dialect.CLOSE_MS)
 
 
 async def _finish(modem, name, row, timeout_ms):
     # The command's end is a URC that comes within timeout_ms, or with 0 its result.
-    return await modem._try(borrow("late").ask(modem, name, row, timeout_ms) if timeout_ms else modem.channel.ask(row))
+    return await modem._try(borrow("late").ask(modem, name, row, timeout_ms) if timeout_ms else _outcome(modem, row))
+
+
+async def _outcome(modem, row):
+    # The value of the answer; life is proved meanwhile, for it may take minutes.
+    command = modem.channel.submit(Command(row, lambda _: modem._changed.set()))
+    while not command.finished:
+        await modem._change(_LISTEN_MS)
+    if command.error:
+        raise ModemError(command.error, "call")
+    return command.value
 
 
 async def _pause(modem, timeout_ms):
@@ -195,11 +235,14 @@ async def _read(modem, row):
 
 
 async def _recover(modem, rows, code):
-    modem._set_cause(code)
+    if code == "no_peer" and not await _call_stands(modem, rows):
+        code = "no_data_call"  # the modem says up, the network has taken the bearer away
+    modem._set_cause(code if code.partition(".")[0] in _LOWEST else "modem_dead")
     modem._on_tick(time.ticks_ms())
+    lowest = _LOWEST.get(code, _LOWEST[modem.cause])
     ladder = borrow("ladder")
     modem._memory = modem._memory or ladder.start()
-    rung, wait_s = ladder.climb(modem._memory, modem.cycles_s, modem._seconds, _LOWEST[code], _rungs(modem))
+    rung, wait_s = ladder.climb(modem._memory, modem.cycles_s, modem._seconds, lowest, _rungs(modem))
     if rung is None:  # nothing to take now; what heals by itself is seen by trying again without a cure
         await modem._change(5000 if wait_s is None else 1000 * min(30, wait_s))
     elif rung == _SOCKETS:
@@ -233,7 +276,7 @@ async def _restart(modem, rows, rung):
         if modem.powered:
             await _switch_off(modem, rows)
         modem.powered = True
-        await _hold(modem.power.key, rows.KEY_ON_MS)
+        await _hold(modem.power.key, modem.settings.get("key_on_ms") or rows.KEY_ON_MS)
     # Until it says that it has started, or answers.
     modem.channel.drop_all("rebooted")
     modem._rebooted = False

@@ -200,7 +200,7 @@ class Channel:
             error = None
             if not self._talk.ok:
                 _, colon, code = self._talk.text().partition(b":")
-                error = "cme_" + text(code) if colon else "error"
+                error = "cme_" + text(code) if colon else "full" if self._talk.text() == b"SEND FAIL" else "error"
             command.finish(command.value or self._talk.value(), error)
         self._start_next()
 

@@ -19,10 +19,14 @@ _LOOK_FIRST_MS = const(2000)  # the same
 
 async def connect(modem, host, port, timeout_ms):
     """See Modem.connect()."""
-    address = await resolve(modem, host)
-    rows = borrow(modem.dialect.NAME + "_open")
-    sock = take(modem.sockets)
-    return await _opened(sock, rows.tcp(sock.link, address, port), timeout_ms or modem.dialect.LINK_MS, rows.ERRORS)
+    try:
+        address = await resolve(modem, host)
+        rows = borrow(modem.dialect.NAME + "_open")
+        sock = take(modem.sockets)
+        return await _opened(sock, rows.tcp(sock.link, address, port), timeout_ms or modem.dialect.LINK_MS, rows.ERRORS)
+    except ModemError:
+        modem._break("check")  # the call may have gone without a word
+        raise
 
 
 async def udp(modem, local_port):
@@ -44,7 +48,8 @@ async def resolve(modem, host):
         return host
     rows = borrow(modem.dialect.NAME + "_open")
     for attempt in range(2):
-        address = rows.address(await modem._ask(rows.resolve(host)))
+        answer = await modem._try(borrow("late").ask(modem, "resolved", rows.resolve(host), rows.RESOLVE_MS))
+        address = rows.address(answer)
         if address:
             return address
         if not attempt:  # cards for things often come without name servers
@@ -70,6 +75,7 @@ def take(sockets, kind=Socket):
     sock._release_by = None  # ticks by which the modem must have released the link
     sock._lock = asyncio.Lock()
     sock._readable = asyncio.Event()  # data, end or failure
+    sock._refused = None  # the command of a send for which the modem had no room
     sock._unread = False  # the modem has more for us, as far as we know
     sock._reading = False  # a read command is queued or in flight
     sock._again = False  # more arrived while it was

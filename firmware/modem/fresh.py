@@ -31,7 +31,7 @@ def fill(modem, uart, dialect, settings, power):
     speak(modem, dialect)
     modem.beat = None  # called by run() at least every two minutes, to prove life
     modem.cause = "modem_dead"  # why there is no data call; None when there is one
-    modem.problem = None  # the last cause of this boot in more detail, a word or a sentence
+    modem.problem = None  # the last trouble of this boot that is known in detail: `no_sim.puk`, say, or a sentence
     modem.up = asyncio.Event()  # set while there is one
     modem.imei = modem.iccid = modem.imsi = modem.model = modem.operator = None  # text
     modem.sim_state = None  # text of CPIN: READY, SIM PIN, NOT INSERTED …
@@ -39,6 +39,8 @@ def fill(modem, uart, dialect, settings, power):
     modem.rsrp_dbm = modem.rssi_dbm = None
     modem._sim_seen = False
     modem._registration = 0  # stat of CEREG
+    modem.registered = (1,) if settings.get("roaming") is False else (1, 5)  # stats with which there is a network
+    modem.pin_works = None  # whether the SIM took the configured PIN; None when it was not tried in this boot
     modem._changed = asyncio.Event()  # a URC that the running step should look at
     modem._rebooted = False
     modem._standing = False  # a data call was opened and is watched

@@ -46,12 +46,15 @@ def unix_ms(year, month, day, time, quarters=0):
     return (86400 * days + time - 900 * quarters) * 1000
 
 
-def clock_ms(value):
+def clock_ms(value, zoned=True):
     """Return UTC ms since 1970 from the value of +CCLK, `"yy/MM/dd,hh:mm:ss+zz"` in local time with quarters of
-    an hour; None when the network has not set it, or when it cannot be read."""
+    an hour, the year with two digits or four, whatever follows; None when the network has not set it, or when it cannot be
+    read. zoned: False when the time is UTC in spite of its zone."""
     digits = value.strip(b' "')
+    if digits[4:5] == b"/":
+        digits = digits[2:]
     year, month, day, hour, minute, second = [number(digits[i : i + 2], -1) for i in range(0, 18, 3)]
-    return unix_ms(year, month, day, hour * 3600 + minute * 60 + second, number(digits[17:], 0))
+    return unix_ms(year, month, day, hour * 3600 + minute * 60 + second, number(digits[17:20], 0) if zoned else 0)
 
 
 def fix_ms(date, time):

@@ -4,12 +4,15 @@ from modem.at import ModemError
 from modem.borrow import borrow
 from modem.channel import Pending
 
-_NO_SUCH = ("error", "cme_4", "cme_invalid command line")  # 27.007 9.2.1; the last is an Air724UG's word for it
+# 27.007 9.2.1; an Air724UG's word for it; Quectel's for satellites and for speech.
+_NO_SUCH = ("error", "cme_4", "cme_invalid command line", "cme_502", "cme_903")
 
 
 async def ask(modem, name, row, timeout_ms):
-    """Send a dialect's row; return the value of the URC of this name that ends it. Raises ModemError. May be
-    cancelled."""
+    """Send a dialect's row; return the value of the URC of this name that ends it, or with timeout_ms 0 the value of its
+    answer. Raises ModemError. May be cancelled."""
+    if not timeout_ms:
+        return await modem.channel.ask(row)
     over = modem._waits[name] = Pending(name)
     try:
         await modem.channel.ask(row)

@@ -6,6 +6,7 @@ Source: openLuat's AT command manual. Times are in ms.
 from modem.at import text
 
 ERRORS = {}  # the modem never tells why
+RESOLVE_MS = 0  # the answer has the address
 NAME_SERVERS = (b'AT+CDNSCFG="223.5.5.5","114.114.114.114"',)
 udp = None  # its UDP links have one peer, named when they are opened
 

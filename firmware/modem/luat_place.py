@@ -13,12 +13,14 @@ LOCATE_SETUP = (  # refused where it is done already
     (b"AT+SAPBR=1,1", None, 30000),
 )
 LOCATE = (b"AT+CIPGSMLOC=1,1", None, 35000)  # the place comes ahead of the OK, within 30 s
+LOCATE_ELSE = None
 LOCATE_MS = 2000
 GNSS_MS = 0
+GNSS_IS_ON = GNSS_IS_OFF = GNSS_SEARCHES = ()
 GNSS_ON = (b"AT+CGNSPWR=1",)  # Air780EG; the others refuse
 GNSS_FIX = (b"AT+CGNSINF", b"+CGNSINF:")
 CLOCK = (b"AT+CCLK?", b"+CCLK:", 2000)
-ASK_TIME = None  # only the network sets the clock
+ASK_TIME = time_server = server_ms = None  # only the network sets the clock
 
 _UNKNOWN_PLACE = const(404)  # CIPGSMLOC: not found
 _ACCURACY_M = const(1000)  # not told: a cell's reach where cells are far apart

@@ -26,8 +26,9 @@ OPERATOR = (b"AT+COPS?", b"+COPS:")
 RADIO = (b"AT+CFUN=1,1",)
 POWER_DOWN = (b"AT+CPOWD=1", None, 10000)
 CALL = (b"AT+CIFSR", b"", 9000, -1)  # the address alone, no OK behind it; without it no link can be opened
-CALL_STATE = (b"AT+CIPSTATUS", b"STATE:", 9000, -1)  # behind the OK
+CALL_STATES = ((b"AT+CIPSTATUS", b"STATE:", 9000, -1),)  # behind the OK
 CALL_CLOSE = (b"AT+CIPSHUT", None, 40000)
+clear = None  # CALL_CLOSE does it
 
 _START = (b"AT+CIICR", b"+PDP:", 60000, -2)  # a failure may be told by +PDP: DEACT alone
 _BUFFERED = (
@@ -46,5 +47,5 @@ def call_setup(apn, user, password):
 
 
 def stands(value):
-    """Return whether links can be opened, from the value of CALL_STATE's answer."""
+    """Return whether links can be opened, from the value of CALL_STATES's answer."""
     return value in (b"IP STATUS", b"IP PROCESSING")

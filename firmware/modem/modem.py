@@ -20,17 +20,19 @@ _REGISTER_MS = const(90000)  # without it for so long: reboot (Quectel TCP/IP ap
 _HELD_MS = const(60000)  # a call that stood so long was worth its cure
 _LEAVE_MS = const(100)  # until those who used a lost call have let go of it
 
-_HOME = (1, 5)  # registered at home, roaming (27.007 10.1.22)
+_BARRED = {3: "no_registration.denied", 5: "no_registration.roaming"}  # 27.007 10.1.22; roaming may be allowed
 _FATAL = ("silent", "rebooted")  # errors after which no step can go on
+_SIM_STATES = {"cme_10": "NOT INSERTED", "cme_11": "SIM PIN", "cme_12": "SIM PUK"}
 _CAUSES = {"no_peer": "no_data_call", "rebooted": "modem_dead", "silent": "modem_dead"}
 
 
 class Modem:
     """One modem on one UART, which is open at `settings["baud"]`; what it consists of, modem.fresh tells.
 
-    dialect: say modem.simcom.Simcom(), or None for that of settings["family"]; settings: dict with family (default:
-    the dialect's, else `auto`, which asks the modem), apn, apn_user, apn_password, baud, all optional; power: an object
-    with key(on) and reset(on), either may be None, or None.
+    dialect: say modem.simcom.Simcom(), or None for that of settings["family"]; settings: dict, all optional, with
+    family (default: the dialect's, else `auto`, which asks the modem), apn, apn_user, apn_password, sim_pin, roaming (False
+    forbids it), lbs_token (of the cell location service), baud, key_on_ms, key_off_ms, key_gap_ms (0: the dialect's); power:
+    an object with key(on) and reset(on), either may be None, or None.
     """
 
     def __init__(self, uart, dialect, settings, power=None):
@@ -134,11 +136,12 @@ class Modem:
                 await self._read_network()
                 await self._read_sim()
             if self._trouble is None:
-                self._set_cause(self._no_network())
-                if self.cause is None:
+                code = self._no_network()
+                self._set_cause(code)
+                if code is None:
                     registered = time.ticks_ms()
                 elif self._since(registered) >= _REGISTER_MS:
-                    self._break(self.cause)
+                    self._break(code)
             if self._since(since) > _HELD_MS:
                 since = time.ticks_ms()
                 if self._unproven != self.sockets.received and self.cause is None:
@@ -202,7 +205,7 @@ class Modem:
                 raise
             if code == "cme_14":  # busy, it will say more later
                 return
-            state = "NOT INSERTED" if code == "cme_10" else "FAILURE"
+            state = _SIM_STATES.get(code, "FAILURE")
         self._set_sim(state)
 
     def _set_sim(self, state):
@@ -212,14 +215,14 @@ class Modem:
             self._sim_seen = True
             self.sim_pulled = False
         elif "INSERTED" in state or "REMOVED" in state:
-            self._lack_sim()
+            self._lack_sim("no_sim.absent")
         else:
             self._break("check")
 
-    def _lack_sim(self):
+    def _lack_sim(self, code):
         self.sim_pulled = self._sim_seen
-        self._set_cause("no_sim")
-        self._break("no_sim")
+        self._set_cause(code)
+        self._break(code)
 
     async def _read_network(self):
         self.rssi_dbm = dbm(await self._ask(self.dialect.SIGNAL), 0, 31, 2, -113)
@@ -230,8 +233,10 @@ class Modem:
 
     def _no_network(self):
         # None when there is one.
-        if self._registration in _HOME:
+        if self._registration in self.registered:
             return None
+        if self._registration in _BARRED:
+            return _BARRED[self._registration]
         return "no_signal" if self.rssi_dbm is None and self.rsrp_dbm is None else "no_registration"
 
     # --- helpers
@@ -267,11 +272,12 @@ class Modem:
         self._changed.set()
 
     def _set_cause(self, code, problem=None):
-        cause = _CAUSES.get(code, code)
-        if problem or cause != self.cause:
-            self.problem = problem or cause or self.problem
-        self.cause = cause
-        if code is None:
-            self.up.set()
-        else:
+        # A code is the cause, with a point and more behind it where more is known.
+        if code:
+            if problem or "." in code:
+                self.problem = problem or code
+            code = _CAUSES.get(code, code).partition(".")[0]
             self.up.clear()
+        else:
+            self.up.set()
+        self.cause = code

@@ -10,6 +10,7 @@ from modem.at import ModemError
 from modem.borrow import borrow
 
 _NTP_HOST = "ntp.aliyun.com"
+_CLOCK = (b"AT+CCLK?", b"+CCLK:", 2000)  # what all families have
 
 
 async def network_time_ms(modem):
@@ -17,10 +18,15 @@ async def network_time_ms(modem):
     rows = borrow("late").rows(modem, "_place")
     clock_ms = borrow("gsm").clock_ms
     now_ms = clock_ms(await modem._ask(rows.CLOCK))
-    if now_ms is None and modem.cause is None and rows.ASK_TIME:
-        await modem.channel.ask(rows.time_server(_NTP_HOST))
-        await borrow("late").ask(modem, "time_set", rows.ASK_TIME, modem.dialect.LINK_MS)
-        now_ms = clock_ms(await modem._ask(rows.CLOCK))
+    if now_ms is None and rows.CLOCK != _CLOCK:
+        now_ms = clock_ms(await modem._ask(_CLOCK))
+    if now_ms is None and modem.cause is None and rows.time_server:
+        row = rows.time_server(_NTP_HOST)
+        if rows.ASK_TIME:
+            await modem.channel.ask(row)
+            row = rows.ASK_TIME
+        value = await borrow("late").ask(modem, "time_set", row, modem.dialect.LINK_MS)
+        now_ms = rows.server_ms(value) if rows.server_ms else clock_ms(await modem._ask(rows.CLOCK))
     return now_ms
 
 
@@ -28,10 +34,21 @@ async def cell_location(modem):
     """See Modem.cell_location()."""
     if modem.cause is not None:
         raise ModemError("no_data_call", "modem")
-    rows = borrow(modem.dialect.NAME + "_place")
+    late = borrow("late")
+    rows = late.rows(modem, "_place")
+    token = (modem.settings.get("lbs_token") or "").encode()
     for row in rows.LOCATE_SETUP:
-        await modem._ask(row)
-    found = rows.location(await borrow("late").ask(modem, "located", rows.LOCATE, rows.LOCATE_MS))
+        if b"%s" not in row[0]:
+            await modem._ask(row)
+        elif token:
+            await modem._ask((row[0] % token,))
+    try:
+        value = await late.supported(late.ask(modem, "located", rows.LOCATE, rows.LOCATE_MS))
+    except ModemError as problem:
+        if problem.code != "unsupported" or not rows.LOCATE_ELSE:
+            raise
+        value = await late.supported(late.ask(modem, "located", rows.LOCATE_ELSE, rows.LOCATE_MS))
+    found = rows.location(value)
     if isinstance(found, int):
         raise ModemError("location_%d" % found, "locate")
     return found
@@ -43,10 +60,28 @@ async def gnss_fix(modem):
     rows = late.rows(modem, "_place")
     supported = late.supported
     if modem._gnss is None:
-        await supported(modem.channel.ask(rows.GNSS_ON))
+        await _unless(rows.GNSS_IS_ON, supported(modem.channel.ask(rows.GNSS_ON)))
         modem._gnss = modem._gnss or False
         modem.gnss_ticks = time.ticks_ms()
     if not modem._gnss and time.ticks_diff(time.ticks_ms(), modem.gnss_ticks) < rows.GNSS_MS:
         return None
     modem._gnss = True
-    return rows.fix(await supported(modem.channel.ask(rows.GNSS_FIX)) or b"")
+    try:
+        return rows.fix(await _unless(rows.GNSS_SEARCHES, supported(modem.channel.ask(rows.GNSS_FIX))) or b"")
+    except ModemError as problem:
+        if _is_among(problem.code, rows.GNSS_IS_OFF):
+            modem._gnss = None
+        raise
+
+
+async def _unless(codes, work):
+    """Await work; an error among the codes is none."""
+    try:
+        return await work
+    except ModemError as problem:
+        if not _is_among(problem.code, codes):
+            raise
+
+
+def _is_among(code, codes):
+    return [True for part in codes if part in code.lower()]

@@ -6,6 +6,7 @@ Source: A76XX Series TCPIP Application Note V1.02. Times are in ms.
 from modem.at import text
 
 ERRORS = {1: "refused", 2: "no_data_call", 8: "busy", 9: "no_socket", 10: "timeout", 11: "dns"}  # of the URC `opened`
+RESOLVE_MS = 0  # the answer has the address
 NAME_SERVERS = (b'AT+CDNSCFG="223.5.5.5","114.114.114.114"',)
 
 

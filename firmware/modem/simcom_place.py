@@ -8,9 +8,11 @@ from micropython import const
 from modem.borrow import borrow
 
 LOCATE_SETUP = ()
+LOCATE_ELSE = None
 LOCATE_MS = 120000
 GNSS_MS = 30000  # until the receiver takes commands
 LOCATE = (b"AT+CLBS=1",)
+GNSS_IS_ON = GNSS_IS_OFF = GNSS_SEARCHES = ()
 GNSS_ON = (b"AT+CGNSSPWR=1",)
 GNSS_FIX = (b"AT+CGNSSINFO", b"+CGNSSINFO:")
 CLOCK = (b"AT+CCLK?", b"+CCLK:", 2000)
@@ -22,6 +24,9 @@ _UNKNOWN_PLACE = const(110)  # LBS application note: other error
 def time_server(host):
     """Return the row that names the NTP server and the zone the clock shall show, 32 quarters of an hour."""
     return (b'AT+CNTP="%s",32' % host.encode(),)
+
+
+server_ms = None  # it sets the clock
 
 
 def location(value):

@@ -28,12 +28,13 @@ OPERATOR = (b"AT+COPS?", b"+COPS:")
 RADIO = (b"AT+CFUN=1,1",)
 POWER_DOWN = None  # the key's time is known
 CALL = (b"AT+NETOPEN",)
-CALL_STATE = (b"AT+NETOPEN?", b"+NETOPEN:")
+CALL_STATES = ((b"AT+NETOPEN?", b"+NETOPEN:"),)
 CALL_CLOSE = (b"AT+NETCLOSE",)
+clear = None  # CALL_CLOSE does it
 
 
 def stands(value):
-    """Return whether the call is up, from the value of CALL_STATE's answer."""
+    """Return whether the call is up, from the value of CALL_STATES's answer."""
     return value == b"1"
 
 

@@ -254,8 +254,11 @@ class Socket:
                 opening.finish(values[-1], "failed")
 
     def _on_send_result(self, command):
-        if command.error:
-            self._fail("closed" if command.error == "error" else command.error)
+        error = command.error
+        if error == "full":
+            self._refused = command  # the same bytes again, a little later
+        elif error:
+            self._fail("closed" if error == "error" else error)
         elif not self._dialect.SENT_BY_URC:
             values = numbers(command.value)
             if len(values) > 1 and values[1] != len(command._payload):  # link,taken
@@ -269,6 +272,11 @@ class Socket:
             self._release_by = time.ticks_add(time.ticks_ms(), self._dialect.CLOSE_MS)
 
     def _on_tick(self, now):
+        refused = self._refused
+        if refused:
+            self._refused = None
+            if not self._under_way.finished:
+                self._channel.submit(Command(refused._row, self._on_send_result, refused._payload))
         if self._release_by is not None:
             if time.ticks_diff(now, self._release_by) >= 0:
                 self._lose("closed")

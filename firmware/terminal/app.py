@@ -74,7 +74,9 @@ def _modem(data, config):
         txbuf=_TX_BYTES,
         flow=data["flow"],
     )
-    settings = config.group(("apn", "apn_user", "apn_password"))
+    settings = config.group(("apn", "apn_user", "apn_password", "sim_pin", "roaming", "lbs_token"))
+    for name in ("key_on_ms", "key_off_ms", "key_gap_ms"):
+        settings[name] = config["modem_" + name]
     settings["baud"] = data["baud"]
     settings["family"] = data["family"] if config.modem_family == "board" else config.modem_family
     return Modem(uart, None, settings, Power(machine.Pin, data))

@@ -19,7 +19,7 @@ _ENOENT = const(2)
 _REQUEST_ID = "{request_id}"
 
 # (name, kind, default, low, high): numbers and lengths from low to high, "choice" has its choices in place of
-# low, "zero_or" is a number from low to high or 0 for off.
+# low, "zero_or" is a number from low to high or 0 for off, "digits" is empty or has low to high of them.
 FIELDS = (
     ("profile", "choice", "plain", ("plain", "iotda"), None),
     ("host", "word", "", 1, 128),
@@ -39,6 +39,12 @@ FIELDS = (
     ("iotda_sign_type", "int", 0, 0, 1),
     ("response_form", "choice", "bare", ("bare", "paras"), None),
     ("modem_family", "choice", "board", ("board", "auto", "simcom", "quectel", "luat"), None),
+    ("modem_key_on_ms", "zero_or", 0, 50, 10000),
+    ("modem_key_off_ms", "zero_or", 0, 100, 10000),
+    ("modem_key_gap_ms", "zero_or", 0, 500, 70000),
+    ("sim_pin", "digits", "", 4, 8),
+    ("roaming", "bool", True, None, None),
+    ("lbs_token", "word", "", 0, 32),
     ("apn", "word", "", 0, 63),
     ("apn_user", "word", "", 0, 64),
     ("apn_password", "word", "", 0, 64),
@@ -190,6 +196,12 @@ def _check_word(value, low, high):
     return None
 
 
+def _check_digits(value, low, high):
+    if isinstance(value, str) and (not value or low <= len(value) <= high and value.isdigit()):
+        return None
+    return f"is not empty or {low} to {high} digits"
+
+
 def _check_topic(value, low, high):
     wrong = _check_word(value, low, high)
     if wrong:
@@ -221,6 +233,7 @@ _CHECKS = {
     "bool": _check_bool,
     "choice": _check_choice,
     "word": _check_word,
+    "digits": _check_digits,
     "topic": _check_topic,
     "numbered": _check_numbered,
     "causes": _check_causes,

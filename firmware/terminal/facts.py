@@ -56,6 +56,8 @@ class Facts:
             counts["off"] = ",".join(off)
         if self._supervisor.last_error:
             counts["error"] = self._supervisor.last_error
+        if self._modem.problem:
+            counts["modem"] = self._modem.problem
         if self._parts.kept_problem:
             counts["kept"] = self._parts.kept_problem
         return counts
