@@ -15,7 +15,7 @@ there; 6 CORRUPT, counted data was not followed by a line end, or did not fit: t
 A dialect gives three tables, each one bytes literal (a third of what tuples take) of rows `prefix LF word LF`: URCS with
 names; RAWS with one digit, the index of the field that counts the bytes that follow the line; FINALS with + or -.
 Prefixes are written without the space that some firmware puts after the first colon; a final that ends in a colon is
-a prefix, any other a whole line. A `#` stands for a digit: a row that begins with it is a whole line, and the digit is its
+a prefix, any other a whole line. A row that begins with 0 is a whole line that begins with any digit, and the digit is its
 value.
 Nothing is allocated for counted data, for lines that are dropped, or per byte; `value()` and `text()` allocate.
 """
@@ -235,7 +235,9 @@ class Conversation:
         row = self._row(self._raws, length)
         raw = self._field(self._skip, self._raws[row] - 48) if row else -1
         if self._answer and self._is_answer():
-            return self._take_answer(raw)
+            self._early = False
+            self._expect_data(raw, self._sink)
+            return self._take_final(True) if -3 < self._commas < 0 else _LINE
         row = self._row(self._finals, length)
         if row and (self._skip == length or not self._skip or self._line[self._skip - 1] == 58):
             return self._take_final(self._finals[row] == 43)
@@ -251,7 +253,8 @@ class Conversation:
         if not length or length > 1 and self._line.startswith(b"AT"):  # an echo
             return _NOTHING
         if self._answer == b"" and self._line[0] > 47:  # neither + nor * nor a quote
-            return self._take_answer(-1)
+            self._early = False
+            return self._take_final(True) if -3 < self._commas < 0 else _LINE
         self.unknown += 1
         return _NOTHING
 
@@ -260,13 +263,13 @@ class Conversation:
         line = self._line
         start = 0
         while start < len(table):
-            i = 0
-            while i < length and (line[i] == table[start + i] or table[start + i] == 35 and 48 <= line[i] <= 57):
+            digit = table[start] == 48 <= line[0] <= 57
+            i = 1 if digit else 0
+            while i < length and line[i] == table[start + i]:
                 i += 1
-            if table[start + i] == 10 and (i == length or table[start] != 35):
-                self._skip = i
-                if table[start] == 35:
-                    self._skip = 0
+            if table[start + i] == 10 and (i == length or not digit):
+                self._skip = 0 if digit else i
+                if digit:
                     self._length = 1
                 return start + i + 1
             start = table.find(b"\n", table.find(b"\n", start) + 1) + 1
@@ -277,11 +280,6 @@ class Conversation:
             return False
         self._skip = len(self._answer)
         return self._line.count(b",", self._skip, self._length) >= self._commas
-
-    def _take_answer(self, raw):
-        self._early = False
-        self._expect_data(raw, self._sink)
-        return self._take_final(True) if -3 < self._commas < 0 else _LINE
 
     def _take_final(self, ok):
         if not self.busy or self._early and (ok or self._strict):

@@ -176,6 +176,8 @@ async def _open_call(modem, rows):
         name = names[modem.access // 2 % len(names)]
         for row in rows.call_setup(name, settings.get("apn_user"), settings.get("apn_password") or ""):
             await modem._ask(row)
+            if modem.beat:  # each may take a minute
+                modem.beat()
         if await _finish(modem, "call", rows.CALL, rows.CALL_MS) == b"0" or await _call_stands(modem, rows):
             modem.access &= -2
             if settings.get("apn") not in (None, "", name):

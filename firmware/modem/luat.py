@@ -18,10 +18,10 @@ class Luat:
 
     URCS = (
         b"+CIPRXGET:1,\narrived\n"
-        b"#, CONNECT OK\nopened\n"
-        b"#, CONNECT FAIL\nclosed\n"
-        b"#, ALREADY CONNECT\nclosed\n"  # somebody's old connection, not the one asked for: it is closed and given up
-        b"#, CLOSED\nclosed\n"
+        b"0, CONNECT OK\nopened\n"
+        b"0, CONNECT FAIL\nclosed\n"
+        b"0, ALREADY CONNECT\nclosed\n"  # somebody's old connection, not the one asked for: it is closed and given up
+        b"0, CLOSED\nclosed\n"
         b"+PDP:\ncall_lost\n"
         b"+CEREG:\nregistration\n"
         b"+CPIN:\nsim\n"
@@ -33,12 +33,12 @@ class Luat:
         b"C:\n\n"  # a link, behind STATE
     )
     RAWS = b"+CIPRXGET:2,\n1\n"  # link,got,rest and then `got` bytes
-    FINALS = b"#, SEND OK\n+\n#, SEND FAIL\n-\nDATA ACCEPT:\n+\n#, CLOSE OK\n+\nSHUT OK\n+\nNORMAL POWER DOWN\n+\n"
+    FINALS = b"0, SEND OK\n+\n0, SEND FAIL\n-\nDATA ACCEPT:\n+\n0, CLOSE OK\n+\nSHUT OK\n+\nNORMAL POWER DOWN\n+\n"
 
     LINKS = 4  # of the six the manual promises
     PIECE = 1460  # bytes a send or a read
     SENT_BY_URC = False
-    LINK_MS = 30000
+    LINK_MS = 45000  # to open a link, and to send: a cell location may hold up everything for 35 s
     CLOSE_MS = 12000
 
     SIGNAL = (b"AT+CSQ", b"+CSQ:", _QUICK_MS)

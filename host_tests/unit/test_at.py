@@ -202,6 +202,98 @@ def test_a_line_shorter_than_the_one_before_is_not_completed_from_it():
     ]
 
 
+# What begins with a link, and answers that are results: the Luat dialect's.
+
+
+def luat(*steps, **sizes):
+    """Run the steps in the Luat dialect and return what was told."""
+    return events(*steps, dialect="luat", **sizes)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (b"0, CONNECT OK", ["urc", "opened", "0"]),
+        (b"5, CONNECT FAIL", ["urc", "closed", "5"]),
+        (b"3, ALREADY CONNECT", ["urc", "closed", "3"]),
+        (b"2, CLOSED", ["urc", "closed", "2"]),
+        (b"+PDP: DEACT", ["urc", "call_lost", "DEACT"]),
+        (b"RDY", ["urc", "boot", ""]),
+        (b"^MODE: 17,17", ["urc", "check", "17,17"]),
+        (b"+CTTS:0", ["urc", "spoken", "0"]),
+    ],
+)
+def test_a_line_that_begins_with_a_link_is_told_with_the_link_for_its_value(line, told):
+    assert luat(b"\r\n" + line + b"\r\n") == [told]
+
+
+@pytest.mark.parametrize("line", [b"0, CLOSEDX", b"x, CLOSED", b"10, CLOSED", b", CLOSED", b"0, CLOS", b"#, CLOSED", b"0,CLOSED"])
+def test_what_only_resembles_such_a_line_is_unknown(line):
+    result = talk({}, b"\r\n" + line + b"\r\n", dialect="luat")
+    assert result["events"] == [] and result["unknown"] == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (b"1, SEND OK", ["final", True, "1"]),
+        (b"1, SEND FAIL", ["final", False, "1"]),
+        (b"DATA ACCEPT:1,5", ["final", True, "DATA ACCEPT:1,5"]),
+        (b"DATA ACCEPT: 1,5", ["final", True, "DATA ACCEPT:1,5"]),
+        (b"1, CLOSE OK", ["final", True, "1"]),
+        (b"SHUT OK", ["final", True, "SHUT OK"]),
+        (b"NORMAL POWER DOWN", ["final", True, "NORMAL POWER DOWN"]),
+    ],
+)
+def test_a_result_may_begin_with_a_link(line, told):
+    assert luat({"prompt": True}, b"\r\n> ", b"\r\n" + line + b"\r\n") == [["prompt"], told]
+    assert luat(b"\r\n" + line + b"\r\n") == []
+
+
+@pytest.mark.parametrize("line", [b"1, SEND OKAY", b"1, SEND", b"SHUT OKAY", b"xx, SEND OK"])
+def test_such_a_result_must_be_a_whole_line(line):
+    assert luat({}, b"\r\n" + line + b"\r\n") == []
+
+
+def test_a_prompt_glued_to_a_line_that_begins_with_a_link_is_told_after_it():
+    assert luat({"prompt": True}, b"\r\n0, CLOSED>") == [["urc", "closed", "0"], ["prompt"]]
+
+
+def test_an_answer_behind_the_ok_ends_the_command():
+    wire = OK + b"\r\n+CTTS:0\r\n\r\nSTATE: IP PROCESSING\r\n\r\nC: 0,0,TCP\r\n"
+    heard = luat({"answer": "STATE:", "commas": -1}, b"AT+CIPSTATUS\r\r\n" + wire)
+    assert heard == [["urc", "spoken", "0"], ["final", True, "STATE:IP PROCESSING"], ["urc", "", "0,0,TCP"]]
+
+
+def test_a_bare_answer_without_an_ok_ends_the_command():
+    wire = b"AT+CIFSR\r\r\n^MODE: 17,17\r\n\r\n+NITZ: 24/07/23,08:35:01+32,0\r\n\r\n10.169.179.213\r\n"
+    heard = luat({"answer": "", "commas": -1}, wire)
+    assert heard == [["urc", "check", "17,17"], ["final", True, "10.169.179.213"]]
+
+
+def test_an_error_instead_of_an_answer_behind_the_ok_ends_the_command():
+    assert luat({"answer": "", "commas": -1}, b"\r\n+CME ERROR: 3\r\n") == [["final", False, "+CME ERROR:3"]]
+
+
+def test_an_answer_that_is_one_of_the_results_ends_the_command_and_so_does_another():
+    command = {"answer": "+PDP:", "commas": -2}
+    assert luat(command, b"\r\n+PDP: DEACT\r\n") == [["final", True, "+PDP:DEACT"]]
+    assert luat(command, OK) == [FINAL_OK]
+    assert luat(command, b"\r\n+CME ERROR: 65535\r\n") == [["final", False, "+CME ERROR:65535"]]
+
+
+def test_a_payload_may_say_what_a_link_would():
+    payload = b"0, CLOSED\r\n0, SEND OK\r\nRDY\r\n"
+    header = b"\r\n+CIPRXGET: 2,0,%d,0\r\n" % len(payload)
+    heard = luat({"answer": "+CIPRXGET:2,0,", "room": 100}, header + payload + OK)
+    assert heard == [["line", f"{len(payload)},0"], ["data", driver.readable(payload)], FINAL_OK]
+
+
+def test_a_boot_banner_behind_what_is_no_text_is_heard():
+    noise = b"^boot.rom" + bytes(range(256)) * 2
+    assert luat(noise + b"\r\nRDY\r\n\r\n^MODE: 17,17\r\n")[-2:] == [["urc", "boot", ""], ["urc", "check", "17,17"]]
+
+
 PIECES = st.sampled_from(
     [
         OK,
@@ -219,6 +311,15 @@ PIECES = st.sampled_from(
         b"\r\n> ",
         b">",
         b"\r\n+IP ERROR: No data\r\n",
+        b"\r\n0, CONNECT OK\r\n",
+        b"\r\n1, CLOSED\r\n",
+        b"\r\n0, SEND OK\r\n",
+        b"\r\n0, SEND FAIL\r\n",
+        b"\r\nDATA ACCEPT:0,5\r\n",
+        b"\r\nSTATE: IP STATUS\r\n",
+        b"\r\n10.169.179.213\r\n",
+        b"\r\n+PDP: DEACT\r\n",
+        b"#, CLOSED",
         b"*ATREADY: 1\r\n",
         b"860000000000017\r\n",
         b"\xff\x00",
@@ -239,6 +340,9 @@ COMMANDS = st.sampled_from(
         {"answer": "+CEREG:", "commas": 1},
         {"answer": "+CIPRXGET:2,0,", "room": 2048},
         {"answer": "+CIPRXGET:2,0,", "room": 4},
+        {"answer": "STATE:", "commas": -1},
+        {"answer": "", "commas": -1},
+        {"answer": "+PDP:", "commas": -2},
         {"prompt": True},
     ]
 )
@@ -251,13 +355,14 @@ def cut(data, cuts):
     return [data[a:b] for a, b in zip(places, places[1:], strict=False)]
 
 
-@settings(max_examples=150, deadline=None)
-@given(ACTS, st.lists(st.integers(0, 400), max_size=30), st.integers(3, 64))
-@example([{"prompt": True}, b"\r\n+CIPRXGET: 1,0>"], [16, 17], 64)
-@example([{"answer": "+CIPRXGET:2,0,", "room": 9}, b"\r\n+CIPRXGET: 2,0,3,0\r\na\r\n\r\nOK\r\n"], [22, 23, 24, 25], 3)
-def test_the_same_bytes_tell_the_same_under_any_chunking_on_both_interpreters(micropython, acts, cuts, window):
-    whole = case_of(*acts, line=64)
-    pieces = {"steps": [], "line": 64, "window": window}
+@settings(max_examples=200, deadline=None)
+@given(ACTS, st.lists(st.integers(0, 400), max_size=30), st.integers(3, 64), st.sampled_from(["simcom", "luat"]))
+@example([{"prompt": True}, b"\r\n+CIPRXGET: 1,0>"], [16, 17], 64, "simcom")
+@example([{"answer": "+CIPRXGET:2,0,", "room": 9}, b"\r\n+CIPRXGET: 2,0,3,0\r\na\r\n\r\nOK\r\n"], [22, 23, 24, 25], 3, "simcom")
+@example([{"prompt": True}, b"\r\n0, CLOSED>"], [10, 11], 64, "luat")
+def test_the_same_bytes_tell_the_same_under_any_chunking_on_both_interpreters(micropython, acts, cuts, window, dialect):
+    whole = case_of(*acts, line=64, dialect=dialect)
+    pieces = {"steps": [], "line": 64, "window": window, "dialect": dialect}
     for step in whole["steps"]:
         if step[0] == "feed":
             parts = cut(bytes.fromhex(step[1]), cuts)

@@ -18,7 +18,7 @@ BOARDS = toolchain.ROOT / "boards"
 
 # Modem families and the modules of firmware/modem that only they need; a board gets its own family's, with "auto" all.
 _DUTIES = ("", "_up", "_open", "_place", "_speech")
-DIALECTS = {family: tuple(family + duty for duty in _DUTIES) for family in ("simcom", "quectel")}
+DIALECTS = {family: tuple(family + duty for duty in _DUTIES) for family in ("simcom", "quectel", "luat")}
 AUTO = "auto"
 LIBRARIES = ("umqtt.simple",)
 

@@ -3,6 +3,7 @@
 import binascii
 
 from modem import at
+from modem.luat import Luat
 from modem.simcom import Simcom
 
 NOTHING, LINE, FINAL, PROMPT, URC, DATA, CORRUPT = range(7)  # what Conversation.next() returns
@@ -40,11 +41,13 @@ def describe(talk, kind, sink):
 
 
 def run(case):
-    """case: {"window": n, "line": n, "steps": [["begin", {…}] | ["abandon"] | ["feed", hex, …]]}; each hex one read.
+    """case: {"dialect": "luat" or another, "window": n, "line": n, "steps": [["begin", {…}] | ["abandon"] |
+    ["feed", hex, …]]}; each hex one read.
 
     Returns {"events": […], "unknown": n, "overlong": n, "stale": n, "busy": …}.
     """
-    talk = at.Conversation(Simcom(), case.get("window", 512), case.get("line", 192))
+    dialect = Luat() if case.get("dialect") == "luat" else Simcom()
+    talk = at.Conversation(dialect, case.get("window", 512), case.get("line", 192))
     events = []
     sink = None
     for step in case["steps"]:

@@ -1,6 +1,6 @@
 """Drives the pure parts of the modem room: 3GPP values, the dialects, the recovery ladder."""
 
-from modem import at, gsm, ladder, quectel_open, quectel_place, simcom_open, simcom_place
+from modem import at, gsm, ladder, luat_open, luat_place, quectel_open, quectel_place, simcom_open, simcom_place
 from modem.quectel import Quectel
 from modem.simcom import Simcom
 
@@ -22,6 +22,9 @@ _VALUES = {
     "quectel_location": quectel_place.location,
     "quectel_fix": quectel_place.fix,
     "quectel_server": quectel_place.server_ms,
+    "luat_address": luat_open.address,
+    "luat_location": luat_place.location,
+    "luat_fix": luat_place.fix,
 }
 
 

@@ -30,9 +30,7 @@ class Chip:
     def _register(self, number, level, rising):
         pins = self.register
         if number == pins["clock"] and rising:
-            self._shifted = (self._shifted << 1 | self.levels[pins["data"]]) & (
-                (1 << pins.get("outputs", 8)) - 1
-            )
+            self._shifted = (self._shifted << 1 | self.levels[pins["data"]]) & ((1 << pins.get("outputs", 8)) - 1)
         elif number == pins["latch"] and rising:
             self._latched = self._shifted
         enable = pins.get("enable")
