@@ -28,6 +28,8 @@ _INCURABLE = (
     "no_sim.locked",
     "no_registration.roaming",
 )
+_STATES = {"cme_11": "SIM PIN", "cme_12": "SIM PUK"}  # 27.007 9.2.1
+_BARRED = {3: "no_registration.denied", 5: "no_registration.roaming"}  # 27.007 10.1.22
 _LOCKS = ("PIN", "PUK")  # ends of what CPIN says, 27.007 8.3
 _LISTEN_MS = const(5000)  # where a URC tells sooner
 _SOCKETS = const(0)  # rungs as in ladder
@@ -51,6 +53,8 @@ async def bring_up(modem, code):
     code: what broke the last call; None at the start, `check` when it may have broken, `rebooted` when nothing has to
     be cured.
     """
+    told = modem.problem
+    code = _refined(modem, code)
     while True:
         rows = borrow(modem.dialect.NAME + "_up")
         try:
@@ -58,15 +62,26 @@ async def bring_up(modem, code):
                 await _check(modem, rows)
             else:
                 if code in _INCURABLE:
+                    if code != "wrong_family":  # that has set its own
+                        modem._set_cause(code)
                     await modem._change(_ASK_AGAIN_MS)
                 elif code and code != "rebooted":
                     await _recover(modem, rows, code)
                 rows = await _climb_up(modem, rows)
             values = (await modem._ask(rows.OPERATOR)).split(b",")
             modem.operator = text(values[2]) if len(values) > 2 else ""
+            _tell(modem, told)
             return
         except ModemError as problem:
-            code = problem.code
+            code = _refined(modem, problem.code)
+            told = _tell(modem, told)
+
+
+def _tell(modem, told):
+    # Whoever has a cable; the platform hears of it when there is a session again.
+    if modem.problem != told and "log" in modem.settings:
+        modem.settings["log"]("modem: " + modem.problem)
+    return modem.problem
 
 
 async def _check(modem, rows):
@@ -133,6 +148,7 @@ async def _await_sim(modem, rows):
     unlocked = False
     await modem._read_sim()
     while modem.sim_state != "READY":
+        modem.sim_state = _STATES.get(modem.sim_state, modem.sim_state)
         if modem.sim_state and modem.sim_state[-3:] in _LOCKS and not unlocked:
             unlocked = True
             try:
@@ -158,12 +174,17 @@ async def _await_registration(modem):
     start = time.ticks_ms()
     await modem._read_network()
     while modem._no_network():
-        code = modem._no_network()
+        code = _refined(modem, modem._no_network())
         modem._set_cause(code)
         if modem._since(start) >= _REGISTER_MS:
             raise ModemError(code, "registration")
         await _pause(modem, _LISTEN_MS)
         await modem._read_network()
+
+
+def _refined(modem, code):
+    # Why there is no network, where the network has told.
+    return _BARRED.get(modem._registration, code) if code in ("no_signal", "no_registration") else code
 
 
 async def _open_call(modem, rows):

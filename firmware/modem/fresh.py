@@ -34,12 +34,12 @@ def fill(modem, uart, dialect, settings, power):
     modem.problem = None  # the last trouble of this boot that is known in detail: `no_sim.puk`, say, or a sentence
     modem.up = asyncio.Event()  # set while there is one
     modem.imei = modem.iccid = modem.imsi = modem.model = modem.operator = None  # text
-    modem.sim_state = None  # text of CPIN: READY, SIM PIN, NOT INSERTED …
+    modem.sim_state = None  # text of CPIN: READY, SIM PIN, NOT INSERTED …, or the code of its refusal
     modem.sim_pulled = False  # it was ready earlier in this boot and is gone
     modem.rsrp_dbm = modem.rssi_dbm = None
     modem._sim_seen = False
     modem._registration = 0  # stat of CEREG
-    modem.registered = (1,) if settings.get("roaming") is False else (1, 5)  # stats with which there is a network
+    modem.registered = (1,) if settings.get("roaming") is False else (1, 5)  # home, roaming: 27.007 10.1.22
     modem.pin_works = None  # whether the SIM took the configured PIN; None when it was not tried in this boot
     modem._changed = asyncio.Event()  # a URC that the running step should look at
     modem._rebooted = False

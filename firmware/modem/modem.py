@@ -20,9 +20,7 @@ _REGISTER_MS = const(90000)  # without it for so long: reboot (Quectel TCP/IP ap
 _HELD_MS = const(60000)  # a call that stood so long was worth its cure
 _LEAVE_MS = const(100)  # until those who used a lost call have let go of it
 
-_BARRED = {3: "no_registration.denied", 5: "no_registration.roaming"}  # 27.007 10.1.22; roaming may be allowed
 _FATAL = ("silent", "rebooted")  # errors after which no step can go on
-_SIM_STATES = {"cme_10": "NOT INSERTED", "cme_11": "SIM PIN", "cme_12": "SIM PUK"}
 _CAUSES = {"no_peer": "no_data_call", "rebooted": "modem_dead", "silent": "modem_dead"}
 
 
@@ -31,8 +29,8 @@ class Modem:
 
     dialect: say modem.simcom.Simcom(), or None for that of settings["family"]; settings: dict, all optional, with
     family (default: the dialect's, else `auto`, which asks the modem), apn, apn_user, apn_password, sim_pin, roaming (False
-    forbids it), lbs_token (of the cell location service), baud, key_on_ms, key_off_ms, key_gap_ms (0: the dialect's); power:
-    an object with key(on) and reset(on), either may be None, or None.
+    forbids it), lbs_token (of the cell location service), baud, key_on_ms, key_off_ms, key_gap_ms (0: the dialect's), log
+    (takes a line of text); power: an object with key(on) and reset(on), either may be None, or None.
     """
 
     def __init__(self, uart, dialect, settings, power=None):
@@ -205,7 +203,7 @@ class Modem:
                 raise
             if code == "cme_14":  # busy, it will say more later
                 return
-            state = _SIM_STATES.get(code, "FAILURE")
+            state = "NOT INSERTED" if code == "cme_10" else code
         self._set_sim(state)
 
     def _set_sim(self, state):
@@ -235,8 +233,6 @@ class Modem:
         # None when there is one.
         if self._registration in self.registered:
             return None
-        if self._registration in _BARRED:
-            return _BARRED[self._registration]
         return "no_signal" if self.rssi_dbm is None and self.rsrp_dbm is None else "no_registration"
 
     # --- helpers

@@ -34,6 +34,7 @@ def build():
     profile = profiles.make(parts.config, _identity(parts.store))
     outbox = Outbox()
     facts = Facts(parts, modem, profile.device_id, outbox)
+    modem.settings["log"] = facts.log
     desk = Desk(profile, parts, outbox, facts)
     alarm_book = alarms.Alarms(desk.moment, desk.report_alarm, facts.log)
     speaker = voice.Voice(modem.say, ModemError, parts.clock, parts.config.service_phone, facts.log)
@@ -74,9 +75,13 @@ def _modem(data, config):
         txbuf=_TX_BYTES,
         flow=data["flow"],
     )
-    settings = config.group(("apn", "apn_user", "apn_password", "sim_pin", "roaming", "lbs_token"))
-    for name in ("key_on_ms", "key_off_ms", "key_gap_ms"):
-        settings[name] = config["modem_" + name]
+    settings = {}
+    for name in ("apn", "apn_user", "apn_password", "sim_pin", "lbs_token", "key_on_ms", "key_off_ms", "key_gap_ms"):
+        value = config["modem_" + name if name.endswith("_ms") else name]
+        if value:
+            settings[name] = value
+    if not config.roaming:
+        settings["roaming"] = False
     settings["baud"] = data["baud"]
     settings["family"] = data["family"] if config.modem_family == "board" else config.modem_family
     return Modem(uart, None, settings, Power(machine.Pin, data))

@@ -51,7 +51,6 @@ class Link:
         self._refusals = 0
         self._stolen = 0
         self._deaf = 0
-        self._problem = None  # the modem's, as last logged
 
     async def run(self):
         """Vital: for ever one attempt after the other; only cancellation leaves it."""
@@ -114,10 +113,6 @@ class Link:
             cause = self._modem_cause()
             if cause and cause != self.cause:
                 self._down(cause)
-            problem = self._modem.problem
-            if problem != self._problem:
-                self._problem = problem
-                self._log("modem: " + problem)
             self._prove_life()
             try:
                 await asyncio.wait_for_ms(self._modem.up.wait(), 1000)

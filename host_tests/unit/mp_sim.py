@@ -162,12 +162,36 @@ async def a_network_that_denies_is_told_from_one_that_is_not_there():
 
 
 @case
-async def a_network_that_starts_to_deny_ends_the_call():
+async def a_network_that_starts_to_deny_is_told():
     async with Bench() as bench:
         bench.peer.answers[b"AT+CEREG?"] = answer(b"+CEREG: 1,3")
         bench.peer.say(b"\r\n+CEREG: 3\r\n")
-        await until(lambda: bench.modem.problem == "no_registration.denied", 1000)
-        assert bench.modem.cause == "no_registration"
+        await until(lambda: bench.modem.cause == "no_registration", 1000)
+        await until(lambda: bench.modem.problem == "no_registration.denied", 120000)
+
+
+@case
+async def a_network_that_becomes_a_foreign_one_restarts_nothing():
+    bench = Bench({"roaming": False}, Power())
+    await bench.start()
+    bench.peer.answers[b"AT+CEREG?"] = answer(b"+CEREG: 1,5")
+    bench.peer.say(b"\r\n+CEREG: 5\r\n")
+    await until(lambda: bench.modem.problem == "no_registration.roaming", 120000)
+    await asyncio.sleep_ms(600000)
+    assert bench.modem.power.edges == [] and bench.modem.counters["radio_cycles"] == 0
+    await bench.stop()
+
+
+@case
+async def whoever_listens_is_told_each_trouble_once():
+    said = []
+    bench = Bench({"log": said.append}, Power())
+    bench.peer.answers[b"AT+CPIN?"] = LOCKED
+    bench.run()
+    await until(lambda: said)
+    await asyncio.sleep_ms(600000)
+    assert said == ["modem: no_sim.pin"], said
+    await bench.stop()
 
 
 @case
