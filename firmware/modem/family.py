@@ -43,7 +43,7 @@ def named(family):
     try:
         if family == AUTO:
             return Unknown()
-        return __import__(name, None, None, ("Dialect",)).Dialect()
+        return __import__(name, None, None, (name,)).Dialect()
     except ImportError:
         sys.modules.pop(name, None)
         return Unknown()
