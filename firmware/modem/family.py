@@ -12,7 +12,7 @@ from micropython import const
 from modem.at import ModemError, text
 from modem.borrow import borrow
 
-AUTO = "auto"  # asks the modem
+_AUTO = "auto"  # asks the modem
 _FAMILIES = (
     ("simcom", ("SIMCOM", "A76", "SIM7")),
     ("quectel", ("QUECTEL", "EC20", "EC80", "EC60", "EC21", "EC25", "EG8", "EG9", "EG2", "BG9")),
@@ -41,7 +41,7 @@ def named(family):
     """Return the dialect of a family; Unknown for `auto`, and where its modules are not on this terminal."""
     name = "modem." + family
     try:
-        if family == AUTO:
+        if family == _AUTO:
             return Unknown()
         return __import__(name, None, None, (name,)).Dialect()
     except ImportError:
@@ -60,7 +60,7 @@ async def identify(modem):
             break
     configured = modem.settings.get("family") or modem.dialect.NAME
     seen = " ".join([answer for answer in answers if answer])[:64] or "a modem without a name"
-    wanted = found if configured in (AUTO, Unknown.NAME) else configured
+    wanted = found if configured in (_AUTO, Unknown.NAME) else configured
     if not wanted:
         _complain(modem, seen + " answered, whose family is unknown: set modem_family")
     if found and found != wanted:
