@@ -11,12 +11,13 @@ from micropython import const
 
 from modem import simcom
 from modem.at import ModemError
+from modem.borrow import borrow as borrow_from
 from modem.modem import Modem
 from modem.power import Power
-from terminal import alarms, profiles, thermometer, voice
+from terminal import alarms, voice
 from terminal.borrow import borrow
 from terminal.desk import Desk
-from terminal.facts import Facts
+from terminal.facts import Facts, celsius
 from terminal.herald import Herald
 from terminal.link import Link
 from terminal.outbox import Outbox
@@ -32,7 +33,7 @@ def build():
     parts = borrow("start").begin()
     feed = machine.WDT(timeout=_WATCHDOG_MS).feed
     modem = _modem(parts.board["modem"], parts.config)
-    profile = profiles.make(parts.config, _identity(parts.store))
+    profile = borrow_from(parts.config["profile"], "terminal.profiles").make(parts.config, _identity(parts.store))
     outbox = Outbox()
     facts = Facts(parts, modem, profile.device_id, outbox)
     desk = Desk(profile, parts, outbox, facts)
@@ -40,9 +41,12 @@ def build():
     speaker = voice.Voice(modem.say, ModemError, parts.clock, parts.config.service_phone, facts.log)
     lamp = borrow("lamp").make(parts.board, machine, parts.guard.relay.driver)
     link = Link(modem, profile, parts, desk, facts.log)
-    herald = Herald(parts, modem, link, desk, alarm_book, speaker, lamp, thermometer.celsius)
+    herald = Herald(parts, modem, link, desk, alarm_book, speaker, lamp, celsius)
     supervisor = Supervisor(parts.clock, facts.restarting, feed, facts.log, sys.print_exception, gc.collect)
-    facts.watch(herald, alarm_book, supervisor, (link, desk, speaker, supervisor, modem))
+    facts.herald = herald
+    facts.alarms = alarm_book
+    facts.supervisor = supervisor
+    facts.rooms = (link, desk, speaker, supervisor, modem)
     parts.guard.attach(herald.hear)
     _add_tasks(supervisor, parts, modem, link, desk, herald, speaker, lamp)
     return supervisor, link.leave

@@ -1,90 +1,70 @@
-"""What the terminal tells about itself: the facts of a heartbeat, the papers of a login, a line on the console."""
+"""What the terminal tells about itself: the facts of a heartbeat, the chip's temperature, a line on the console."""
 
 import gc
-import sys
 
-import machine
-
-from terminal import VERSION
-from terminal.protocol import login
+import esp32
 
 
 class Facts:
-    """parts: `terminal.parts.Parts`. The rooms whose counters are told are added by `watch`."""
+    """parts: `terminal.parts.Parts`. The rooms that are made after this one are put here by who makes them:
+
+    herald, alarms, supervisor; rooms: those with a dict `counters`, in which no two have a name in common.
+    """
 
     def __init__(self, parts, modem, device_id, outbox):
-        self._herald = None
-        self._alarms = None
-        self._supervisor = None
-        self._parts = parts
-        self._modem = modem
-        self._device_id = device_id
+        self.parts = parts
+        self.modem = modem
+        self.device_id = device_id
         self._outbox = outbox
-        self._rooms = []
-
-    def watch(self, herald, alarms, supervisor, rooms):
-        """Name the rooms that were made after this one; rooms: those with a dict `counters`."""
-        self._herald = herald
-        self._alarms = alarms
-        self._supervisor = supervisor
-        self._rooms = rooms
 
     def heartbeat(self):
         """Return the heartbeat's flat dict."""
-        self._herald.look()
-        lock = self._parts.guard.interlock
+        self.herald.look()
+        parts = self.parts
+        lock = parts.guard.interlock
         return {
             "relay": 1 if lock.powered else 0,
             "state": lock.state,
-            "welding": self._parts.guard.is_welding,
-            "reason": self._herald.reason,
-            "minutes": lock.minutes_to_emergency(self._parts.clock.now_s()),
+            "welding": parts.guard.is_welding,
+            "reason": self.herald.reason,
+            "minutes": lock.minutes_to_emergency(parts.clock.now_s()),
             "job": lock.job,
-            "rsrp": self._modem.rsrp_dbm,
-            "alarms": self._alarms.active(),
+            "rsrp": self.modem.rsrp_dbm,
+            "alarms": self.alarms.active(),
             "counters": self._counters(),
         }
 
     def _counters(self):
         """Return the counts of all rooms since boot, as one flat dict; a zero is not worth its bytes."""
-        counts = {"dropped": self._outbox.dropped, "free_b": gc.mem_free()}
-        for room in self._rooms:
+        supervisor = self.supervisor
+        counts = {
+            "dropped": self._outbox.dropped,
+            "free_b": gc.mem_free(),
+            "off": ",".join(supervisor.off()),
+            "error": supervisor.last_error,
+            "kept": self.parts.kept_problem,
+        }
+        for room in self.rooms:
             counts.update(room.counters)
-        counts = {name: counts[name] for name in counts if counts[name]}
-        off = self._supervisor.off()
-        if off:
-            counts["off"] = ",".join(off)
-        if self._supervisor.last_error:
-            counts["error"] = self._supervisor.last_error
-        if self._parts.kept_problem:
-            counts["kept"] = self._parts.kept_problem
+        for name in list(counts):
+            if not counts[name]:
+                del counts[name]
         return counts
-
-    def papers(self):
-        """Return the login's content, without its time."""
-        parts = self._parts
-        lock = parts.guard.interlock
-        store = parts.store
-        versions = {
-            "firmware": VERSION,
-            "micropython": sys.version,
-            "modem": self._modem.model,
-            "board": parts.board["name"],
-        }
-        reset = {
-            "cause": machine.reset_cause(),
-            "boot": store.number,
-            "intent": store.intent,
-            "minimal": store.is_minimal,
-        }
-        relay = 1 if lock.powered else 0
-        return login(self._device_id, self._modem.iccid, self._modem.imei, versions, reset, parts.resumed, relay, lock.state)
 
     def log(self, text):
         """Print one line for whoever has a cable."""
-        print("%d %s" % (self._parts.clock.now_s(), text))
+        print("%d %s" % (self.parts.clock.now_s(), text))
 
     def restarting(self, why):
         """Let the next boot know why this one ends."""
         self.log("reset: " + why)
-        self._parts.store.mark_intent(why)
+        self.parts.store.mark_intent(why)
+
+
+def celsius():
+    """Return the chip's temperature in whole degrees, or None on a chip without a sensor."""
+    if hasattr(esp32, "mcu_temperature"):
+        return esp32.mcu_temperature()
+    if hasattr(esp32, "raw_temperature"):
+        return (esp32.raw_temperature() - 32) * 5 // 9
+    return None
