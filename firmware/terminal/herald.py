@@ -1,6 +1,7 @@
 """Tells people and platform what happens: one reason for voice, lamp and heartbeat; switchings and alarms as they come.
 
-Owns the reason now in force and the states last told. Hears the guard's effects as its hooks.
+Owns the reason now in force (other rooms key their tables, phrases and lamp patterns, by these texts; nobody else decides which
+one holds) and the states last told. Hears the guard's effects as its hooks.
 """
 
 import asyncio
@@ -8,12 +9,10 @@ import asyncio
 from micropython import const
 
 from terminal.borrow import borrow
-from terminal.reasons import explain
 
 _ROUND_MS = const(1000)
 _PROVED_S = const(60)
 _ALIVE_S = const(600)  # 144 writes of a few bytes a day while powered
-_FAULTS = ("contact_failed", "contact_stuck")  # alarms that keep the relay from doing its duty
 
 
 class Herald:
@@ -27,7 +26,6 @@ class Herald:
         self.reason = None
         self.beat = None
         self._parts = parts
-        self._lock = parts.guard.interlock
         self._modem = modem
         self._link = link
         self._desk = desk
@@ -54,7 +52,9 @@ class Herald:
     def _switched(self, on, cause, job, estimated):
         """A switching: to the platform, and aloud."""
         store = self._parts.store
-        moment = (borrow("boots").alive_ms(store), store.number, 0) if estimated else None
+        moment = None
+        if estimated:
+            moment = (borrow("boots").alive_ms(store), store.number, 0)
         self._desk.report_event(on, cause, job, estimated, moment)
         if cause == "emergency":
             self._voice.announce("emergency")
@@ -67,7 +67,8 @@ class Herald:
     async def run(self):
         """Vital: look at everything once a second, for ever."""
         self._voice.announce("welcome")
-        self._alarms.note("config_broken", bool(self._parts.problems), "; ".join(self._parts.problems)[:200])
+        problems = self._parts.problems
+        self._alarms.note("config_broken", bool(problems), "; ".join(problems)[:200])
         while True:
             self.look()
             if self.beat:
@@ -76,49 +77,74 @@ class Herald:
 
     def look(self):
         """Tell what has changed."""
-        now_s = self._parts.clock.now_s()
-        faults = [kind for kind in self._alarms.active() if kind in _FAULTS]
-        reason, minutes = explain(self._lock, self._link.cause, faults, now_s)
-        self._tell_state()
-        if reason != self.reason:
-            self.reason = reason
-            self._led.show(reason)
-            if reason != "ok":
-                self._voice.announce(reason, minutes)
+        parts = self._parts
+        lock = parts.guard.interlock
+        now_s = parts.clock.now_s()
+        self._tell_states(lock, now_s)
         self._watch_alarms()
-        if self._lock.powered and now_s % _ALIVE_S == 0:
+        if lock.powered and now_s % _ALIVE_S == 0:
             self._note_alive()
         if not self._is_proved and now_s >= _PROVED_S:
             self._is_proved = True  # after a minute of service this boot counts as finished; where NVS fails, it stays open
             try:
-                borrow("boots").finish(self._parts.store)
+                borrow("boots").finish(parts.store)
             except (OSError, ImportError, MemoryError) as error:
-                self._parts.kept_problem = str(error)
+                parts.kept_problem = str(error)
 
-    def _tell_state(self):
-        online = self._link.cause is None
-        if online and not self._was_online:
-            self._voice.announce("online")
-        self._was_online = online
-        state = self._lock.state
-        if state == "HANDOVER" and self._state not in (None, "HANDOVER"):
-            self._voice.announce("network_back")
+    def _tell_states(self, lock, now_s):
+        announce = self._voice.announce
+        cause = self._link.cause
+        if cause is None and not self._was_online:
+            announce("online")
+        self._was_online = cause is None
+        state = lock.state
+        if state == "HANDOVER" and self._state not in (None, state):
+            announce("network_back")
         self._state = state
+        reason = explain(lock, cause, self._alarms.active())
+        if reason != self.reason:
+            self.reason = reason
+            self._led.show(reason)
+            if reason != "ok":
+                announce(reason, lock.minutes_to_emergency(now_s))
 
     def _watch_alarms(self):
-        config = self._parts.config
-        note = self._alarms.note
+        parts = self._parts
+        config = parts.config
+        alarms = self._alarms
         iccid = self._modem.iccid
         if iccid and config.iccid:
-            note("sim_changed", iccid != config.iccid, iccid)
+            alarms.note("sim_changed", iccid != config.iccid, iccid)
         cause = self._link.cause
         if cause is None or cause == "untrusted":
-            note("untrusted", cause is not None, self._link.untrusted)
-        note("clock", self._parts.clock.disputed)
-        self._alarms.temperature(self._celsius(), config.overtemperature_c)
+            alarms.note("untrusted", cause is not None, self._link.untrusted)
+        alarms.note("clock", parts.clock.disputed)
+        alarms.temperature(self._celsius(), config.overtemperature_c)
 
     def _note_alive(self):
         """Keep the time on flash now and then: after a power cut it is the best guess of when that was."""
-        unix_s = self._parts.clock.unix_s()
+        parts = self._parts
+        unix_s = parts.clock.unix_s()
         if unix_s is not None:
-            self._parts.store.note_alive(unix_s)
+            parts.store.note_alive(unix_s)
+
+
+def explain(lock, cause, alarms):
+    """Return why the welder has no power, "ok" while it has.
+
+    lock: Interlock. cause: why the session is down, None while it is up. alarms: the kinds that are on. A broken part comes before
+    everything, for then the relay may not do what it is told; then what only the platform lifts; then what keeps orders away.
+    """
+    if "contact_failed" in alarms or "contact_stuck" in alarms:
+        return "fault"
+    if lock.powered:
+        return "ok"
+    if lock.is_out_of_service:
+        return "out_of_service"
+    if lock.refused or cause == "refused":
+        return "refused"
+    if lock.barred:
+        return "barred"
+    if cause in ("no_sim", "sim_pulled"):
+        return "no_sim"
+    return "not_scanned" if cause is None else "no_network"
