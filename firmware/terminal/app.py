@@ -6,6 +6,7 @@ Owns nothing but the wiring: which room hears which, what is vital, and how long
 import gc
 import sys
 
+import esp32
 import machine
 from micropython import const
 
@@ -37,11 +38,11 @@ def build():
     outbox = Outbox()
     facts = Facts(parts, modem, profile.device_id, outbox)
     desk = Desk(profile, parts, outbox, facts)
-    alarm_book = alarms.Alarms(desk.moment, desk.report_alarm, facts.log)
+    alarm_book = alarms.Alarms(desk.moment, desk.report, facts.log)
     speaker = voice.Voice(modem.say, ModemError, parts.clock, parts.config.service_phone, facts.log)
     lamp = borrow("lamp").make(parts.board, machine, parts.guard.relay.driver)
     link = Link(modem, profile, parts, desk, facts.log)
-    herald = Herald(parts, modem, link, desk, alarm_book, speaker, lamp, celsius)
+    herald = Herald(parts, modem, link, desk, alarm_book, speaker, lamp, _thermometer())
     supervisor = Supervisor(parts.clock, facts.restarting, feed, facts.log, sys.print_exception, gc.collect)
     facts.herald = herald
     facts.alarms = alarm_book
@@ -65,7 +66,7 @@ def _add_tasks(supervisor, parts, modem, link, desk, herald, speaker, lamp):
         add("led", lamp.run, False)
         from terminal.position import Position
 
-        place = Position(modem, ModemError, parts.clock, parts.config, desk.moment, desk.report_position)
+        place = Position(modem, ModemError, parts.clock, parts.config, desk.moment, desk.report)
         add("position", place.run, False)
 
 
@@ -82,6 +83,13 @@ def _modem(data, config):
     settings = config.group(("apn", "apn_user", "apn_password"))
     settings["baud"] = data["baud"]
     return Modem(uart, simcom.Simcom(), settings, Power(machine.Pin, data))
+
+
+def _thermometer():
+    """Return what gives the chip's temperature in whole degrees, or None."""
+    if hasattr(esp32, "mcu_temperature"):
+        return esp32.mcu_temperature
+    return celsius if hasattr(esp32, "raw_temperature") else None
 
 
 def _identity(store):

@@ -49,20 +49,18 @@ class Desk:
     def report_event(self, on, cause, job, estimated, moment):
         """Report a switching; an estimated one happened at `moment`, any other (None) now."""
         seq = self._outbox.sequence + 1
-        content = protocol.event(1 if on else 0, cause, job, seq, moment or self.moment(), estimated, self.place)
-        self._add(EVENT, protocol.HEARTBEAT, content)
+        self.report(protocol.event(1 if on else 0, cause, job, seq, moment or self.moment(), estimated, self.place))
 
-    def report_alarm(self, content):
-        """Report an alarm: a content of `protocol.alarm`."""
-        self._add(ALARM, protocol.ALARM, content)
-
-    def report_position(self, content):
-        """Report a position (stamped content of `protocol.position`), and remember it as the last place."""
-        if content["source"] != "none":
-            self.place = content
-        self._add(POSITION, protocol.POSITION, content)
-
-    def _add(self, rank, code, content):
+    def report(self, content):
+        """Report an alarm, a switching (contents of `protocol`) or a position (of `reports`, stamped)."""
+        if "kind" in content:
+            rank, code = ALARM, protocol.ALARM
+        elif "event" in content:
+            rank, code = EVENT, protocol.HEARTBEAT
+        else:
+            rank, code = POSITION, protocol.POSITION
+            if content["source"] != "none":
+                self.place = content
         self._outbox.add(rank, code, content)
         self._to_report.set()
 

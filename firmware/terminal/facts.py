@@ -62,9 +62,5 @@ class Facts:
 
 
 def celsius():
-    """Return the chip's temperature in whole degrees, or None on a chip without a sensor."""
-    if hasattr(esp32, "mcu_temperature"):
-        return esp32.mcu_temperature()
-    if hasattr(esp32, "raw_temperature"):
-        return (esp32.raw_temperature() - 32) * 5 // 9
-    return None
+    """Return the temperature of a chip that tells it in Fahrenheit, in whole degrees Celsius."""
+    return (esp32.raw_temperature() - 32) * 5 // 9

@@ -19,7 +19,7 @@ class Herald:
     """The guard's audience, and the task that watches everything that is told when it changes.
 
     parts: `terminal.parts.Parts`. link, modem, desk, alarms, voice, led: the rooms of those names. celsius: returns the chip's
-    temperature in whole degrees, or None.
+    temperature in whole degrees; None on a chip without a sensor.
     """
 
     def __init__(self, parts, modem, link, desk, alarms, voice, led, celsius):
@@ -40,26 +40,27 @@ class Herald:
     def hear(self, effect):
         """Take an effect of the interlock's: an event, an alarm, an answer or an announcement."""
         kind = effect[0]
+        what = effect[1]
         if kind == "event":
-            self._switched(effect[1] == "on", *effect[2:])
+            self._switched(what, *effect[2:])
         elif kind == "alarm":
-            self._alarms.note(effect[1], effect[2] == "start")
+            self._alarms.note(what, effect[2] == "start")
         elif kind == "answer":
             self._desk.answer(*effect[1:])
         else:
-            self._voice.announce(effect[1])
+            self._voice.announce(what)
 
-    def _switched(self, on, cause, job, estimated):
-        """A switching: to the platform, and aloud."""
-        store = self._parts.store
+    def _switched(self, what, cause, job, estimated):
+        """A switching, what: "on" or "off": to the platform, and aloud."""
         moment = None
         if estimated:
+            store = self._parts.store
             moment = (borrow("boots").alive_ms(store), store.number, 0)
-        self._desk.report_event(on, cause, job, estimated, moment)
+        self._desk.report_event(what == "on", cause, job, estimated, moment)
         if cause == "emergency":
-            self._voice.announce("emergency")
+            self._voice.announce(cause)
         elif not estimated:
-            self._voice.announce("switched_on" if on else "switched_off")
+            self._voice.announce("switched_" + what)
         self._note_alive()
 
     # ---- the task
@@ -80,18 +81,6 @@ class Herald:
         parts = self._parts
         lock = parts.guard.interlock
         now_s = parts.clock.now_s()
-        self._tell_states(lock, now_s)
-        self._watch_alarms()
-        if lock.powered and now_s % _ALIVE_S == 0:
-            self._note_alive()
-        if not self._is_proved and now_s >= _PROVED_S:
-            self._is_proved = True  # after a minute of service this boot counts as finished; where NVS fails, it stays open
-            try:
-                borrow("boots").finish(parts.store)
-            except (OSError, ImportError, MemoryError) as error:
-                parts.kept_problem = str(error)
-
-    def _tell_states(self, lock, now_s):
         announce = self._voice.announce
         cause = self._link.cause
         if cause is None and not self._was_online:
@@ -107,6 +96,15 @@ class Herald:
             self._led.show(reason)
             if reason != "ok":
                 announce(reason, lock.minutes_to_emergency(now_s))
+        self._watch_alarms()
+        if lock.powered and now_s % _ALIVE_S == 0:
+            self._note_alive()
+        if not self._is_proved and now_s >= _PROVED_S:
+            self._is_proved = True  # after a minute of service this boot counts as finished; where NVS fails, it stays open
+            try:
+                borrow("boots").finish(parts.store)
+            except (OSError, ImportError, MemoryError) as error:
+                parts.kept_problem = str(error)
 
     def _watch_alarms(self):
         parts = self._parts
@@ -119,7 +117,8 @@ class Herald:
         if cause is None or cause == "untrusted":
             alarms.note("untrusted", cause is not None, self._link.untrusted)
         alarms.note("clock", parts.clock.disputed)
-        alarms.temperature(self._celsius(), config.overtemperature_c)
+        if self._celsius:
+            alarms.temperature(self._celsius(), config.overtemperature_c)
 
     def _note_alive(self):
         """Keep the time on flash now and then: after a power cut it is the best guess of when that was."""

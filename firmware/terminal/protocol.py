@@ -65,7 +65,7 @@ def answer(code, text, timestamp_ms, job=None):
 
 
 def _dumps(value):
-    return json.dumps(value, separators=(",", ":"))
+    return json.dumps(value, separators=[",", ":"])
 
 
 def stamped(content, moment, key="time"):
@@ -159,13 +159,15 @@ def parse_command(payload):
             action = action.strip(_BLANKS)
         elif type(action) is int and 0 <= action <= 1:
             action = str(action)
-        if action not in ("0", "1"):
+        if action != "0" and action != "1":
             raise Malformed("action")
+        content = message.get("content")
     except Malformed:
         if is_object or not _names_a_stop(payload):
             raise
-        return "0", None, None, False, None
-    return _details(action, message.get("content"))
+        action = "0"
+        content = None
+    return _details(action, content)
 
 
 def decode(payload):
@@ -178,9 +180,16 @@ def decode(payload):
         raise Malformed("oversize")
     if raw.count(b"{") + raw.count(b"[") > _MAX_BRACKETS:
         raise Malformed("nesting")
-    value = _loads(raw)
-    if isinstance(value, str):
-        value = _loads(_raw(value))
+    for _ in range(2):
+        try:
+            value = json.loads(str(raw, "utf-8"))
+        except UnicodeError:
+            raise Malformed("text") from None
+        except (ValueError, MemoryError):
+            raise Malformed("json") from None
+        if not isinstance(value, str):
+            break
+        raw = _raw(value)
     if not isinstance(value, dict):
         raise Malformed("shape")
     return value
@@ -193,15 +202,6 @@ def _raw(payload):
         return payload.encode()
     except ValueError:  # half a surrogate pair
         raise Malformed("text") from None
-
-
-def _loads(raw):
-    try:
-        return json.loads(str(raw, "utf-8"))
-    except UnicodeError:
-        raise Malformed("text") from None
-    except (ValueError, MemoryError):
-        raise Malformed("json") from None
 
 
 def _names_a_stop(payload):
@@ -261,9 +261,9 @@ def _truth(value):
     """True or False as one platform or another writes a flag, else None."""
     if isinstance(value, (bool, int, str)):  # MicroPython's bool is no int
         value = str(value).lower()
-        if value in ("1", "true"):
+        if value == "1" or value == "true":
             return True
-        if value in ("0", "false"):
+        if value == "0" or value == "false":
             return False
     return None
 
