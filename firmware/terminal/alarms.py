@@ -60,4 +60,7 @@ class Alarms:
 
     def active(self):
         """Return the kinds that are on, the most severe first."""
-        return [lasting[1] for lasting in self._on]
+        kinds = []
+        for lasting in self._on:
+            kinds.append(lasting[1])
+        return kinds

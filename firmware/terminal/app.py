@@ -18,8 +18,7 @@ from modem.power import Power
 from terminal import alarms, voice
 from terminal.borrow import borrow
 from terminal.desk import Desk
-from terminal.facts import Facts, celsius
-from terminal.herald import Herald
+from terminal.herald import Facts, Herald
 from terminal.link import Link
 from terminal.outbox import Outbox
 from terminal.supervisor import Supervisor
@@ -89,7 +88,11 @@ def _thermometer():
     """Return what gives the chip's temperature in whole degrees, or None."""
     if hasattr(esp32, "mcu_temperature"):
         return esp32.mcu_temperature
-    return celsius if hasattr(esp32, "raw_temperature") else None
+    if hasattr(esp32, "raw_temperature"):
+        from terminal.thermometer import celsius
+
+        return celsius
+    return None
 
 
 def _identity(store):

@@ -21,7 +21,7 @@ _ANSWERS = const(16)  # answers that wait for the line at the most
 class Desk:
     """Takes orders to the guard and brings reports to the platform.
 
-    profile: see `terminal.profiles`. parts: `terminal.parts.Parts`. outbox: what waits. facts: `terminal.facts.Facts`.
+    profile: see `terminal.profiles`. parts: `terminal.parts.Parts`. outbox: what waits. facts: `terminal.herald.Facts`.
     """
 
     def __init__(self, profile, parts, outbox, facts):
@@ -30,7 +30,6 @@ class Desk:
         self.beat = None
         self._profile = profile
         self._parts = parts
-        self._clock = parts.clock
         self._outbox = outbox
         self._facts = facts
         self._known = {}  # what the platform has of the heartbeats
@@ -41,7 +40,7 @@ class Desk:
 
     def moment(self):
         """Return now as the protocol wants it: (ms since 1970 or None, boot number, ms since boot)."""
-        clock = self._clock
+        clock = self._parts.clock
         return (clock.wall_ms(), self._parts.store.number, clock.boot_ms())
 
     # ---- reports from inside
@@ -70,7 +69,7 @@ class Desk:
         """Take one message of the session; short, and never raises for what is in it."""
         profile = self._profile
         counters = self.counters
-        clock = self._clock
+        clock = self._parts.clock
         request_id = profile.order_id(topic)
         if request_id is None:
             told = profile.parse_event(topic, payload, clock.boot_ms())
@@ -113,7 +112,7 @@ class Desk:
     async def log_in(self, session):
         """Send 00 and wait until the platform has it. Raises MqttError when it does not come through."""
         self._known = {}
-        self._heartbeat_due_s = self._clock.now_s()
+        self._heartbeat_due_s = self._parts.clock.now_s()
         content = protocol.stamped(borrow("papers").papers(self._facts), self.moment())
         await self._publish(session, protocol.LOGIN, content)
 
@@ -124,7 +123,7 @@ class Desk:
         """
         answering = asyncio.create_task(self._send_answers(session))
         try:
-            request = self._profile.time_request(self._clock.boot_ms())
+            request = self._profile.time_request(self._parts.clock.boot_ms())
             if request:
                 await session.publish(request[0], request[1], 1, _ACK_MS)
             while not reader.done():
@@ -149,7 +148,7 @@ class Desk:
             while answers:
                 waiting = answers.pop(0)
                 request_id, code, text, job = waiting
-                body = protocol.answer(code, text, self._clock.wall_ms(), job)
+                body = protocol.answer(code, text, self._parts.clock.wall_ms(), job)
                 try:
                     await session.publish(profile.response_topic(request_id), profile.encode_response(body), 1, _ACK_MS)
                 except (MqttError, OSError):
@@ -162,7 +161,7 @@ class Desk:
         """Send what is due first, or wait a second at the most for something to become due."""
         if self.beat:
             self.beat()
-        clock = self._clock
+        clock = self._parts.clock
         now_s = clock.now_s()
         record = self._outbox.first()
         if now_s >= self._heartbeat_due_s:

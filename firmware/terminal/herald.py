@@ -1,10 +1,12 @@
-"""Tells people and platform what happens: one reason for voice, lamp and heartbeat; switchings and alarms as they come.
+"""Tells people and platform what happens: one reason for voice, lamp and heartbeat; switchings and alarms as they come; the
+facts of a heartbeat; a line on the console.
 
 Owns the reason now in force (other rooms key their tables, phrases and lamp patterns, by these texts; nobody else decides which
 one holds) and the states last told. Hears the guard's effects as its hooks.
 """
 
 import asyncio
+import gc
 
 from micropython import const
 
@@ -13,6 +15,64 @@ from terminal.borrow import borrow
 _ROUND_MS = const(1000)
 _PROVED_S = const(60)
 _ALIVE_S = const(600)  # 144 writes of a few bytes a day while powered
+
+
+class Facts:
+    """What the terminal tells about itself.
+
+    parts: `terminal.parts.Parts`. The rooms that are made after this one are put here by who makes them:
+
+    herald, alarms, supervisor; rooms: those with a dict `counters`, in which no two have a name in common.
+    """
+
+    def __init__(self, parts, modem, device_id, outbox):
+        self.parts = parts
+        self.modem = modem
+        self.device_id = device_id
+        self._outbox = outbox
+
+    def heartbeat(self):
+        """Return the heartbeat's flat dict."""
+        self.herald.look()
+        parts = self.parts
+        lock = parts.guard.interlock
+        return {
+            "relay": 1 if lock.powered else 0,
+            "state": lock.state,
+            "welding": parts.guard.is_welding,
+            "reason": self.herald.reason,
+            "minutes": lock.minutes_to_emergency(parts.clock.now_s()),
+            "job": lock.job,
+            "rsrp": self.modem.rsrp_dbm,
+            "alarms": self.alarms.active(),
+            "counters": self._counters(),
+        }
+
+    def _counters(self):
+        """Return the counts of all rooms since boot, as one flat dict; a zero is not worth its bytes."""
+        supervisor = self.supervisor
+        counts = {
+            "dropped": self._outbox.dropped,
+            "free_b": gc.mem_free(),
+            "off": ",".join(supervisor.off()),
+            "error": supervisor.last_error,
+            "kept": self.parts.kept_problem,
+        }
+        for room in self.rooms:
+            counts.update(room.counters)
+        for name in list(counts):
+            if not counts[name]:
+                del counts[name]
+        return counts
+
+    def log(self, text):
+        """Print one line for whoever has a cable."""
+        print("%d %s" % (self.parts.clock.now_s(), text))
+
+    def restarting(self, why):
+        """Let the next boot know why this one ends."""
+        self.log("reset: " + why)
+        self.parts.store.mark_intent(why)
 
 
 class Herald:

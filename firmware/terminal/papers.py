@@ -1,4 +1,4 @@
-"""What a login tells: who this is, what runs here, and how it started. Borrowed for each login; the other half of `facts`."""
+"""What a login tells: who this is, what runs here, and how it started. Borrowed for each login."""
 
 import sys
 
@@ -9,7 +9,7 @@ from terminal.borrow import borrow
 
 
 def papers(facts):
-    """Return the login's content, without its time. facts: `terminal.facts.Facts`."""
+    """Return the login's content, without its time. facts: `terminal.herald.Facts`, whose other half this is."""
     parts = facts.parts
     modem = facts.modem
     lock = parts.guard.interlock

@@ -20,7 +20,7 @@ ALARM = "E0"
 # The document's own names. The heartbeat goes without: it is the one that costs money.
 _NAMES = {LOGIN: "登录", OFFLINE: "离线", POSITION: "经纬度", ALARM: "报警信息"}
 
-MAX_COMMAND = const(4096)
+_MAX_COMMAND = const(4096)
 # Brackets in one command, nested or side by side: each is an object on the heap, and nothing here may run out
 # of stack or memory over a hostile text of 4 KiB.
 _MAX_BRACKETS = const(64)
@@ -176,7 +176,7 @@ def decode(payload):
     JSON text within JSON is read too. Raises Malformed: 'oversize', 'text', 'nesting', 'json', 'shape'.
     """
     raw = _raw(payload)
-    if len(raw) > MAX_COMMAND:
+    if len(raw) > _MAX_COMMAND:
         raise Malformed("oversize")
     if raw.count(b"{") + raw.count(b"[") > _MAX_BRACKETS:
         raise Malformed("nesting")
