@@ -18,7 +18,7 @@ from modem.power import Power
 from terminal import alarms, voice
 from terminal.borrow import borrow
 from terminal.desk import Desk
-from terminal.herald import Facts, Herald
+from terminal.herald import Herald
 from terminal.link import Link
 from terminal.outbox import Outbox
 from terminal.supervisor import Supervisor
@@ -35,18 +35,15 @@ def build():
     modem = _modem(parts.board["modem"], parts.config)
     profile = borrow_from(parts.config["profile"], "terminal.profiles").make(parts.config, _identity(parts.store))
     outbox = Outbox()
-    facts = Facts(parts, modem, profile.device_id, outbox)
-    desk = Desk(profile, parts, outbox, facts)
-    alarm_book = alarms.Alarms(desk.moment, desk.report, facts.log)
-    speaker = voice.Voice(modem.say, ModemError, parts.clock, parts.config.service_phone, facts.log)
-    lamp = borrow("lamp").make(parts.board, machine, parts.guard.relay.driver)
-    link = Link(modem, profile, parts, desk, facts.log)
-    herald = Herald(parts, modem, link, desk, alarm_book, speaker, lamp, _thermometer())
-    supervisor = Supervisor(parts.clock, facts.restarting, feed, facts.log, sys.print_exception, gc.collect)
-    facts.herald = herald
-    facts.alarms = alarm_book
-    facts.supervisor = supervisor
-    facts.rooms = (link, desk, speaker, supervisor, modem)
+    herald = Herald(parts, modem, profile.device_id, outbox, _thermometer())
+    herald.desk = desk = Desk(profile, parts, outbox, herald)
+    herald.alarms = alarms.Alarms(desk.moment, desk.report, herald.log)
+    herald.voice = speaker = voice.Voice(modem.say, ModemError, parts.clock, parts.config.service_phone, herald.log)
+    herald.led = lamp = borrow("lamp").make(parts.board, machine, parts.guard.relay.driver)
+    herald.link = link = Link(modem, profile, parts, desk, herald.log)
+    supervisor = Supervisor(parts.clock, herald.restarting, feed, herald.log, sys.print_exception, gc.collect)
+    herald.supervisor = supervisor
+    herald.rooms = (link, desk, speaker, supervisor, modem)
     parts.guard.attach(herald.hear)
     _add_tasks(supervisor, parts, modem, link, desk, herald, speaker, lamp)
     return supervisor, link.leave

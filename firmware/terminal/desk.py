@@ -21,17 +21,17 @@ _ANSWERS = const(16)  # answers that wait for the line at the most
 class Desk:
     """Takes orders to the guard and brings reports to the platform.
 
-    profile: see `terminal.profiles`. parts: `terminal.parts.Parts`. outbox: what waits. facts: `terminal.herald.Facts`.
+    profile: see `terminal.profiles`. parts: `terminal.parts.Parts`. outbox: what waits. herald: `terminal.herald.Herald`.
     """
 
-    def __init__(self, profile, parts, outbox, facts):
+    def __init__(self, profile, parts, outbox, herald):
         self.place = None  # content of the last position reported, stamped; goes with each switching
         self.counters = {"orders": 0, "malformed": 0, "retained": 0, "strange": 0, "unsent": 0}
         self.beat = None
         self._profile = profile
         self._parts = parts
         self._outbox = outbox
-        self._facts = facts
+        self._herald = herald
         self._known = {}  # what the platform has of the heartbeats
         self._heartbeat_due_s = 0
         self._answers = []
@@ -113,7 +113,7 @@ class Desk:
         """Send 00 and wait until the platform has it. Raises MqttError when it does not come through."""
         self._known = {}
         self._heartbeat_due_s = self._parts.clock.now_s()
-        content = protocol.stamped(borrow("papers").papers(self._facts), self.moment())
+        content = protocol.stamped(borrow("papers").papers(self._herald), self.moment())
         await self._publish(session, protocol.LOGIN, content)
 
     async def serve(self, session, reader):
@@ -167,7 +167,7 @@ class Desk:
         if now_s >= self._heartbeat_due_s:
             config = self._parts.config
             self._heartbeat_due_s = now_s + config.heartbeat_s
-            content = protocol.heartbeat(self._known, self._facts.heartbeat(), now_s, config.full_heartbeat_s)
+            content = protocol.heartbeat(self._known, self._herald.heartbeat(), now_s, config.full_heartbeat_s)
             await self._publish(session, protocol.HEARTBEAT, content)
             self._known.update(content)
         elif record:

@@ -17,30 +17,64 @@ _PROVED_S = const(60)
 _ALIVE_S = const(600)  # 144 writes of a few bytes a day while powered
 
 
-class Facts:
-    """What the terminal tells about itself.
+class Herald:
+    """The guard's audience, the task that watches everything that is told when it changes, and what is told in a heartbeat.
 
-    parts: `terminal.parts.Parts`. The rooms that are made after this one are put here by who makes them:
-
-    herald, alarms, supervisor; rooms: those with a dict `counters`, in which no two have a name in common.
+    parts: `terminal.parts.Parts`. modem, outbox: the rooms of those names. The rooms that need this one are put here by who
+    makes them: link, desk, alarms, voice, led, supervisor; rooms: those with a dict `counters`, in which no two have a name in
+    common. celsius: returns the chip's temperature in whole degrees; None on a chip without a sensor.
     """
 
-    def __init__(self, parts, modem, device_id, outbox):
+    def __init__(self, parts, modem, device_id, outbox, celsius):
+        self.reason = None
+        self.beat = None
         self.parts = parts
         self.modem = modem
         self.device_id = device_id
         self._outbox = outbox
+        self._celsius = celsius
+        self._state = None
+        self._was_online = False
+        self._is_proved = False
+
+    def hear(self, effect):
+        """Take an effect of the interlock's: an event, an alarm, an answer or an announcement."""
+        kind = effect[0]
+        what = effect[1]
+        if kind == "event":
+            self._switched(what, *effect[2:])
+        elif kind == "alarm":
+            self.alarms.note(what, effect[2] == "start")
+        elif kind == "answer":
+            self.desk.answer(*effect[1:])
+        else:
+            self.voice.announce(what)
+
+    def _switched(self, what, cause, job, estimated):
+        """A switching, what: "on" or "off": to the platform, and aloud."""
+        moment = None
+        if estimated:
+            store = self.parts.store
+            moment = (borrow("boots").alive_ms(store), store.number, 0)
+        self.desk.report_event(what == "on", cause, job, estimated, moment)
+        if cause == "emergency":
+            self.voice.announce(cause)
+        elif not estimated:
+            self.voice.announce("switched_" + what)
+        self._note_alive()
+
+    # ---- what is told of the terminal itself
 
     def heartbeat(self):
         """Return the heartbeat's flat dict."""
-        self.herald.look()
+        self.look()
         parts = self.parts
         lock = parts.guard.interlock
         return {
             "relay": 1 if lock.powered else 0,
             "state": lock.state,
             "welding": parts.guard.is_welding,
-            "reason": self.herald.reason,
+            "reason": self.reason,
             "minutes": lock.minutes_to_emergency(parts.clock.now_s()),
             "job": lock.job,
             "rsrp": self.modem.rsrp_dbm,
@@ -74,62 +108,13 @@ class Facts:
         self.log("reset: " + why)
         self.parts.store.mark_intent(why)
 
-
-class Herald:
-    """The guard's audience, and the task that watches everything that is told when it changes.
-
-    parts: `terminal.parts.Parts`. link, modem, desk, alarms, voice, led: the rooms of those names. celsius: returns the chip's
-    temperature in whole degrees; None on a chip without a sensor.
-    """
-
-    def __init__(self, parts, modem, link, desk, alarms, voice, led, celsius):
-        self.reason = None
-        self.beat = None
-        self._parts = parts
-        self._modem = modem
-        self._link = link
-        self._desk = desk
-        self._alarms = alarms
-        self._voice = voice
-        self._led = led
-        self._celsius = celsius
-        self._state = None
-        self._was_online = False
-        self._is_proved = False
-
-    def hear(self, effect):
-        """Take an effect of the interlock's: an event, an alarm, an answer or an announcement."""
-        kind = effect[0]
-        what = effect[1]
-        if kind == "event":
-            self._switched(what, *effect[2:])
-        elif kind == "alarm":
-            self._alarms.note(what, effect[2] == "start")
-        elif kind == "answer":
-            self._desk.answer(*effect[1:])
-        else:
-            self._voice.announce(what)
-
-    def _switched(self, what, cause, job, estimated):
-        """A switching, what: "on" or "off": to the platform, and aloud."""
-        moment = None
-        if estimated:
-            store = self._parts.store
-            moment = (borrow("boots").alive_ms(store), store.number, 0)
-        self._desk.report_event(what == "on", cause, job, estimated, moment)
-        if cause == "emergency":
-            self._voice.announce(cause)
-        elif not estimated:
-            self._voice.announce("switched_" + what)
-        self._note_alive()
-
     # ---- the task
 
     async def run(self):
         """Vital: look at everything once a second, for ever."""
-        self._voice.announce("welcome")
-        problems = self._parts.problems
-        self._alarms.note("config_broken", bool(problems), "; ".join(problems)[:200])
+        self.voice.announce("welcome")
+        problems = self.parts.problems
+        self.alarms.note("config_broken", bool(problems), "; ".join(problems)[:200])
         while True:
             self.look()
             if self.beat:
@@ -138,11 +123,11 @@ class Herald:
 
     def look(self):
         """Tell what has changed."""
-        parts = self._parts
+        parts = self.parts
         lock = parts.guard.interlock
         now_s = parts.clock.now_s()
-        announce = self._voice.announce
-        cause = self._link.cause
+        announce = self.voice.announce
+        cause = self.link.cause
         if cause is None and not self._was_online:
             announce("online")
         self._was_online = cause is None
@@ -150,10 +135,10 @@ class Herald:
         if state == "HANDOVER" and self._state not in (None, state):
             announce("network_back")
         self._state = state
-        reason = explain(lock, cause, self._alarms.active())
+        reason = explain(lock, cause, self.alarms.active())
         if reason != self.reason:
             self.reason = reason
-            self._led.show(reason)
+            self.led.show(reason)
             if reason != "ok":
                 announce(reason, lock.minutes_to_emergency(now_s))
         self._watch_alarms()
@@ -167,22 +152,22 @@ class Herald:
                 parts.kept_problem = str(error)
 
     def _watch_alarms(self):
-        parts = self._parts
+        parts = self.parts
         config = parts.config
-        alarms = self._alarms
-        iccid = self._modem.iccid
+        alarms = self.alarms
+        iccid = self.modem.iccid
         if iccid and config.iccid:
             alarms.note("sim_changed", iccid != config.iccid, iccid)
-        cause = self._link.cause
+        cause = self.link.cause
         if cause is None or cause == "untrusted":
-            alarms.note("untrusted", cause is not None, self._link.untrusted)
+            alarms.note("untrusted", cause is not None, self.link.untrusted)
         alarms.note("clock", parts.clock.disputed)
         if self._celsius:
             alarms.temperature(self._celsius(), config.overtemperature_c)
 
     def _note_alive(self):
         """Keep the time on flash now and then: after a power cut it is the best guess of when that was."""
-        parts = self._parts
+        parts = self.parts
         unix_s = parts.clock.unix_s()
         if unix_s is not None:
             parts.store.note_alive(unix_s)

@@ -8,10 +8,10 @@ from terminal import VERSION
 from terminal.borrow import borrow
 
 
-def papers(facts):
-    """Return the login's content, without its time. facts: `terminal.herald.Facts`, whose other half this is."""
-    parts = facts.parts
-    modem = facts.modem
+def papers(herald):
+    """Return the login's content, without its time. herald: `terminal.herald.Herald`."""
+    parts = herald.parts
+    modem = herald.modem
     lock = parts.guard.interlock
     store = parts.store
     versions = {
@@ -28,4 +28,4 @@ def papers(facts):
     }
     login = borrow("reports").login
     relay = 1 if lock.powered else 0
-    return login(facts.device_id, modem.iccid, modem.imei, versions, reset, parts.resumed, relay, lock.state)
+    return login(herald.device_id, modem.iccid, modem.imei, versions, reset, parts.resumed, relay, lock.state)
