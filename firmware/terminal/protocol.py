@@ -28,6 +28,8 @@ _MAX_JOB = const(64)
 _MAX_TIME_DIGITS = const(14)
 _TIME_END_MS = const(100000000000000)  # one digit more
 _BLANKS = " \t\r\n"
+_ZERO = const(0x30)  # in bytes
+_POINT = const(0x2E)
 _COARSE_DB = const(6)  # the signal is reported again only when it moved by so much, or came or went
 # Where the count of ms since boot stands while the wall time of that key is not known.
 _TICKS = {"time": "ticks", "start": "start_ticks", "end": "end_ticks"}
@@ -178,11 +180,12 @@ def decode(payload):
     raw = _raw(payload)
     if len(raw) > _MAX_COMMAND:
         raise Malformed("oversize")
-    if raw.count(b"{") + raw.count(b"[") > _MAX_BRACKETS:
-        raise Malformed("nesting")
     for _ in range(2):
         try:
-            value = json.loads(str(raw, "utf-8"))
+            text = str(raw, "utf-8")
+            if text.count("{") + text.count("[") > _MAX_BRACKETS:
+                raise Malformed("nesting")
+            value = json.loads(text)
         except UnicodeError:
             raise Malformed("text") from None
         except (ValueError, MemoryError):
@@ -215,7 +218,7 @@ def _names_a_stop(payload):
         at += 10
         rest = raw[at : at + 16].lstrip(b"\\\"':= \t\r\n")
         after = rest[1:2]
-        if rest[:1] == b"0" and after != b"." and not (after.isdigit() or after.isalpha()):
+        if rest and rest[0] == _ZERO and not (after.isdigit() or after.isalpha() or after and after[0] == _POINT):
             return True
         at = raw.find(b"actionCode", at)
     return False
@@ -274,8 +277,10 @@ def _job(value):
         value = str(value)
     if value is None or value == "":
         return None
+    if not isinstance(value, str) or len(value) > _MAX_JOB:  # before its letters are looked at: each becomes an object
+        return False
     # It goes back in our reports: no control characters, no half surrogates that no JSON parser takes.
-    if not isinstance(value, str) or min(value) < " " or ord(max(value)) >= 0xD800 or len(value.encode()) > _MAX_JOB:
+    if min(value) < " " or ord(max(value)) >= 0xD800 or len(value.encode()) > _MAX_JOB:
         return False
     return value
 
