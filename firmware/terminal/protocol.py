@@ -183,11 +183,12 @@ def decode(payload):
     for _ in range(2):
         try:
             text = str(raw, "utf-8")
-            if text.count("{") + text.count("[") > _MAX_BRACKETS:
-                raise Malformed("nesting")
-            value = json.loads(text)
-        except UnicodeError:
+        except ValueError:  # UnicodeError is one, on both interpreters
             raise Malformed("text") from None
+        if text.count("{") + text.count("[") > _MAX_BRACKETS:
+            raise Malformed("nesting")
+        try:
+            value = json.loads(text)
         except (ValueError, MemoryError):
             raise Malformed("json") from None
         if not isinstance(value, str):
