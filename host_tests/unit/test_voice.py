@@ -157,7 +157,7 @@ def test_an_announcement_never_fails_its_caller_whatever_has_become_of_the_files
         room.take_in()
     monkeypatch.undo()
     room.take_in()
-    assert room.waiting() == ["switched_on"]
+    assert driver.names(room) == ["switched_on"]
 
 
 def test_announcements_nobody_looks_up_are_bounded():
@@ -165,8 +165,8 @@ def test_announcements_nobody_looks_up_are_bounded():
     for name in PHRASES:
         room.announce(name)
     room.take_in()
-    assert room.counters["unspoken"] == len(PHRASES) - len(room.waiting())
-    assert len(room.waiting()) == 8
+    assert room.counters["unspoken"] == len(PHRASES) - len(driver.names(room))
+    assert len(driver.names(room)) == 8
 
 
 STEP = st.one_of(
