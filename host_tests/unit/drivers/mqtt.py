@@ -75,7 +75,7 @@ async def _wait(session, ms):
 
 
 async def _set_id(session, number):
-    session._codec.pid = number
+    session._last_id = number
 
 
 async def _cancelled(session, *call):
@@ -85,7 +85,25 @@ async def _cancelled(session, *call):
     await task
 
 
-_EXTRAS = {"wait": _wait, "set_id": _set_id, "cancelled": _cancelled}
+async def _connect(session, *arguments):
+    from terminal import mqtt_open
+
+    await mqtt_open.connect(session, *arguments)
+
+
+async def _subscribe(session, *arguments):
+    from terminal import mqtt_open
+
+    await mqtt_open.subscribe(session, *arguments)
+
+
+_EXTRAS = {
+    "wait": _wait,
+    "set_id": _set_id,
+    "cancelled": _cancelled,
+    "connect": _connect,
+    "subscribe": _subscribe,
+}
 
 
 async def _call(session, call):
