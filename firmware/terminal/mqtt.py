@@ -212,9 +212,9 @@ class Session:
         if self.failure:
             raise MqttError(self.failure)
 
-    def _break(self, code):
+    def _broken(self, code):
         self.over(code)
-        raise MqttError(code)
+        return MqttError(code)
 
     def over(self, code):
         """End the session: everybody who waits is told, and the next session may have the buffer."""
@@ -283,7 +283,7 @@ class Session:
         """Read what there is, at most up to buffer[limit]."""
         n = await self._stream.readinto(self._buffer[self._tail : limit])
         if not n:
-            self._break("closed")
+            raise self._broken("closed")
         self._tail += n
 
     def _measure(self):
@@ -300,7 +300,7 @@ class Session:
                 if flags & _QOS <= _QOS1 if flags & _TYPE == _PUBLISH else _SIZES[flags >> 4] == size:
                     return size
                 break
-        self._break("protocol")
+        raise self._broken("protocol")
 
     def _decode(self, size, end):
         """Note what the packet in buffer[:end] says; return whether its PUBACK is to be sent."""
@@ -316,7 +316,7 @@ class Session:
             try:
                 self._codec.wait_msg()
             except (EOFError, AssertionError):
-                self._break("protocol")
+                raise self._broken("protocol")
             return wire.out > _LONGEST
         if kind == _CONNACK:
             self._connack = buffer[3]
