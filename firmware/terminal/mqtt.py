@@ -21,6 +21,8 @@ _BUFFER_BYTES = const(_LONGEST + 4)  # a PUBACK at the end: it does not wait for
 _MAX_COPY = const(256)  # headers and topics are copied out of the buffer, payloads are not
 _WINDOW = const(4)  # publishes on their way at once
 _LAST_ID = const(65530)  # umqtt.simple counts packet ids up for ever; the field has 16 bits
+_MEMORY_TRIES = const(10)  # a message that finds no room on the heap is handed out again: others soon give theirs back
+_MEMORY_MS = const(100)
 _ANSWER_MS = const(20000)  # PUBACK, SUBACK, PINGRESP; Cat1 pages within 2.56 s, a bad cell repeats for ten
 
 _CONNACK = const(0x20)
@@ -93,8 +95,9 @@ class Session:
     """One connection's MQTT session, made anew for each connection; `mqtt_open` begins it.
 
     stream: await readinto(buffer) -> n (0 at the end), await write(buffer), await close().
-    on_message(topic, payload, retained, dup): called for each PUBLISH before it is acknowledged; must be
-    short; payload is valid during the call only. run() has to run where more than one call waits at a time.
+    on_message(topic, payload, retained, dup): called for each PUBLISH before it is acknowledged, and again after a
+    MemoryError; must be short; payload is valid during the call only. run() has to run where more than one call
+    waits at a time.
     """
 
     def __init__(self, stream, on_message, answer_ms=_ANSWER_MS):
@@ -263,7 +266,16 @@ class Session:
             while self._tail < end:
                 await self._fill(end if is_long else _EVERYDAY)
             self._heard_ms = time.ticks_ms()
-            is_acknowledged = self._decode(size, end)
+            tries = _MEMORY_TRIES
+            while tries:
+                try:
+                    is_acknowledged = self._decode(size, end)
+                    break
+                except MemoryError:
+                    tries -= 1
+                    if not tries:
+                        raise
+                    await asyncio.sleep_ms(_MEMORY_MS)
             rest = self._tail - end
             buffer[:rest] = buffer[end : self._tail]
             self._tail = rest
@@ -316,7 +328,7 @@ class Session:
             try:
                 self._codec.wait_msg()
             except (EOFError, AssertionError):
-                raise self._broken("protocol")
+                raise self._broken("protocol") from None
             return wire.out > _LONGEST
         if kind == _CONNACK:
             self._connack = buffer[3]
