@@ -176,6 +176,7 @@ class Session:
                 codes[packet_id] = None
             async with self._writing:
                 self._check()
+                wire.end = wire.size = -1  # there is nothing to read
                 wire.out = _EVERYDAY
                 wire.limit = _LONGEST
                 self._codec.pid = packet_id - 1  # it adds one

@@ -180,7 +180,7 @@ def test_what_we_send_waits_until_a_long_message_is_in_and_disturbs_it_not(sessi
 
 def test_a_long_message_waits_until_what_we_send_is_out(session):
     long = publish(b"c", bytes(4096), 0x32, 9)
-    steps = [["send", long], ["expect"], ["expect"], puback(1), ["end"]]
+    steps = [["pause", 20], ["send", long], ["expect"], ["expect"], puback(1), ["end"]]
     result = session(steps, calls=[["publish", "up", "x" * 2000]], write_ms=40)
     assert result["writes"][1:] == [publish(b"up", b"x" * 2000, 0x32, 1), "40020009"]
     assert (result["calls"], len(result["heard"])) == (["done"], 1)
