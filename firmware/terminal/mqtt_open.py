@@ -40,6 +40,7 @@ async def connect(session, client_id, user, password, keepalive_s, will=None, ti
     session._codec = codec
     session._keepalive_ms = keepalive_s * 1000
     await session._in_time(_connect(session), timeout_ms, "connect")
+    codec.lw_topic = codec.lw_msg = None  # said: the session need not keep it
     if session._connack:
         session.over("refused")
         raise Refused(session._connack, "connect")
