@@ -17,9 +17,9 @@ import string
 FOREIGN = {
     "AF_INET", "IPPROTO_TCP", "SOCK_DGRAM", "SOCK_STREAM", "Stream", "add", "append", "address", "celsius", "client_id", "code",
     "count", "decode", "digest", "disconnect", "done", "drive", "failure", "feed", "flush", "get_blob", "getaddrinfo",
-    "id", "ioctl", "load", "log", "makefile", "next", "number", "pid", "push", "readinto", "readline", "received",
-    "recv", "recvfrom", "send", "sendall", "sendto", "set", "setblocking", "settimeout", "step", "stream", "take",
-    "task", "tell", "verify_mode", "wait_for",
+    "id", "ioctl", "limit", "load", "log", "lw_msg", "lw_topic", "makefile", "next", "number", "pid", "push",
+    "readinto", "readline", "received", "recv", "recvfrom", "send", "sendall", "sendto", "set", "setblocking",
+    "settimeout", "size", "step", "stream", "take", "task", "tell", "verify_mode", "wait_for",
 }
 # fmt: on
 _LETTERS = string.ascii_letters
