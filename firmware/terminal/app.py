@@ -27,6 +27,20 @@ _RX_BYTES = const(4096)  # a third of a second at 115200 baud; the default of 25
 _TX_BYTES = const(2048)
 
 
+# Settings that a room asks for again and again; what it takes when it is made is forgotten after that.
+_LASTING = (
+    "host",
+    "port",
+    "tls",
+    "ca_file",
+    "coordinates",
+    "position_period_s",
+    "position_move_m",
+    "iccid",
+    "overtemperature_c",
+)
+
+
 def build():
     """Return (supervisor with every task of this terminal, what to await before a planned restart)."""
     parts = borrow("start").begin()
@@ -45,6 +59,7 @@ def build():
     facts.watch(herald, alarm_book, supervisor, (link, desk, speaker, supervisor, modem))
     parts.guard.attach(herald.hear)
     _add_tasks(supervisor, parts, modem, link, desk, herald, speaker, lamp)
+    parts.config.keep(_LASTING)
     return supervisor, link.leave
 
 

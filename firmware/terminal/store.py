@@ -113,9 +113,11 @@ class Store:
         self._marked = text[:_INTENT_CHARS].encode()
         self._write_rtc()
 
-    def clock_moved(self, step_s):
-        """The RTC was set, by so many seconds. To be called right after it."""
-        self._set_s += step_s
+    def set_clock(self, when):
+        """Set the RTC. when: machine.RTC().datetime's tuple, UTC."""
+        before_s = self._now_rtc_s()
+        self._rtc.datetime(when)
+        self._set_s += self._now_rtc_s() - before_s
         self._write_rtc()
 
     def _write_rtc(self):
