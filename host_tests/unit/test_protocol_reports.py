@@ -213,7 +213,7 @@ def test_the_document_names_every_answer_alarm_reason_and_field(document):
 def test_the_interlock_has_no_answer_without_words():
     from terminal.interlock import ANSWERS
 
-    assert set(ANSWERS) <= set(protocol.ANSWERS)
+    assert set(ANSWERS.split()) <= set(protocol.ANSWERS)
 
 
 # ---- heartbeats
