@@ -12,7 +12,7 @@ from micropython import const
 _SETTLE_MS = const(500)  # a contactor moves within 20 to 100 ms; two rounds of the sense beyond that
 _LOOKS = const(3)  # a loop that was held in between must not take the first reading for a settled one
 _LOOK_MS = const(20)  # how often the contact is read while an order waits for it
-_SENSE_MS = const(200)  # welding sense and contact, in quiet times
+_STEPS = const(10)  # of these waits between two rounds of welding sense and contact, in quiet times
 _SAVE_S = const(5)  # age of the resume record at the most: what a crash may forget of a timer
 
 
@@ -27,21 +27,19 @@ class Guard:
         self.relay = relay
         self.beat = None
         self.is_welding = None
-        self._hear = None
         self._store = store
         self._clock = clock
+        self._early = []  # effects of the boot, before anybody hears them
+        self._hear = self._early.append
         self._held = []  # effects that wait for the contact to be read back
         self._looks = 0  # readings of the contact since the relay moved
-        self._early = []  # effects of the boot, before anybody hears them
+        self._moved_at = time.ticks_ms()  # when the relay moved; None once the contact has settled
         self._saved_s = 0
-        self._moved = asyncio.Event()
-        self._moved_at = time.ticks_ms()
-        self._settled = False
 
     def attach(self, hear):
         """Give the effects their audience: hear(effect) is synchronous and short. What the boot had to say is said now."""
         self._hear = hear
-        early, self._early = self._early, []
+        early, self._early = self._early, None
         self.do(early)
 
     def tell(self, fact, *details):
@@ -53,21 +51,17 @@ class Guard:
     async def run(self):
         """Vital: lets time pass for the interlock, reads the contact and the welding current, saves the resume record."""
         while True:
-            if self._held:
+            for _ in range(_STEPS):
                 await asyncio.sleep_ms(_LOOK_MS)
+                if self._held or not self._looks:
+                    break  # the relay has moved
+            if self._held:
                 self._look()
-            else:
-                try:
-                    await asyncio.wait_for_ms(self._moved.wait(), _SENSE_MS)
-                except asyncio.TimeoutError:
-                    pass
-                self._moved.clear()
             self.tell(self.interlock.tick)
             if not self._held:
                 self._sense()
-            now_s = self._clock.now_s()
-            if now_s - self._saved_s >= _SAVE_S:
-                self._save_volatile(now_s)
+            if self._clock.now_s() - self._saved_s >= _SAVE_S:
+                self._save_volatile()
             if self.beat:
                 self.beat()
 
@@ -77,16 +71,23 @@ class Guard:
         self.tell(self.interlock.welding, self.is_welding)
         contact = self.relay.contact()  # read in every round: it is debounced from one to the next
         self._looks += 1
-        if self._settled or self._looks >= _LOOKS and self._elapsed_ms() >= _SETTLE_MS:
-            self._settled = True
+        if self._looks >= _LOOKS and self._is_late():
+            self._moved_at = None
+        if self._moved_at is None:
             self.tell(self.interlock.contact, contact)
 
-    def _elapsed_ms(self):
-        return time.ticks_diff(time.ticks_ms(), self._moved_at)
+    def _is_late(self):
+        """Return whether the contact has had its time."""
+        return self._moved_at is not None and time.ticks_diff(time.ticks_ms(), self._moved_at) >= _SETTLE_MS
 
-    def _save_volatile(self, now_s):
-        self._saved_s = now_s
-        self._store.save_volatile(self.interlock.volatile(now_s))
+    def _look(self):
+        """Let the held effects go once the contact says powered, or has had its time."""
+        contact = self.relay.contact()
+        if contact is True:
+            self._release(None)
+        elif self._is_late():
+            self.tell(self.interlock.contact, contact)
+            self._release("contact_failed")
 
     # ---- effects
 
@@ -99,42 +100,36 @@ class Guard:
                 self._record()
             elif self._held:
                 self._held.append(effect)
-            elif self._hear is None:
-                self._early.append(effect)
             else:
                 self._hear(effect)
 
     def _switch(self, level):
         self.relay.set(level)
         self._moved_at = time.ticks_ms()
-        self._settled = False
         self._looks = 0
-        self._moved.set()
         if level and self.relay.has_contact:
-            self._held.append(("relay", 1))
+            self._held.append(None)
         elif self._held:
-            self._release(500, "cancelled")
+            self._release("cancelled")
 
-    def _look(self):
-        """Let the held effects go once the contact says powered, or has had its time."""
-        if self.relay.contact() is True:
-            self._release(None, None)
-        elif self._elapsed_ms() >= _SETTLE_MS:
-            self.tell(self.interlock.contact, self.relay.contact())
-            self._release(500, "contact_failed")
-
-    def _release(self, code, text):
+    def _release(self, failure):
+        """Let the held effects go. failure: what to answer in place of a 200, None when the contact is powered."""
+        if failure is None:
+            self._moved_at = None
         held, self._held = self._held, []
-        self._settled = code is None
         for effect in held[1:]:
-            if effect[0] == "answer" and code and effect[2] == 200:
-                effect = ("answer", effect[1], code, text)
-            self.do((effect,))
+            if failure and effect[0] == "answer" and effect[2] == 200:
+                effect = ("answer", effect[1], 500, failure)
+            self._hear(effect)
 
     def _record(self):
         """Keep the state for a power cut and for a crash; a failing flash never stops an order."""
-        self._save_volatile(self._clock.now_s())
+        self._save_volatile()
         try:
             self._store.kept.save(self.interlock.kept())
         except OSError:
             pass  # the next record is written in any case
+
+    def _save_volatile(self):
+        self._saved_s = now_s = self._clock.now_s()
+        self._store.save_volatile(self.interlock.volatile(now_s))

@@ -126,7 +126,7 @@ class Interlock(Memory):
         if value is not None:
             self._alarm("welding_while_unpowered", value and not self.powered)
         if (value is False) == (self._still_since is not None):
-            return self._give()
+            return self.tick(now_s)
         self._still_since = self.now if value is False else None
         return self._end()
 
@@ -136,7 +136,7 @@ class Interlock(Memory):
         if value is not None:
             self._alarm("contact_stuck", value and not self.powered)
             self._alarm("contact_failed", not value and self.powered)
-        return self._give()
+        return self.tick(now_s)
 
     def out_of_service(self, now_s, flag):
         """The platform's order is set or cleared without a stop. Returns effects."""
@@ -149,7 +149,10 @@ class Interlock(Memory):
     def tick(self, now_s):
         """Time moved on. Returns effects; one shared empty tuple when nothing was due."""
         self._pass_time(now_s)
-        return self._give()
+        if not self._out:
+            return ()
+        out, self._out = self._out, []
+        return out
 
     # ---- questions
 
@@ -167,15 +170,30 @@ class Interlock(Memory):
     def _take_on(self, request_id, mark, job, age_s, source):
         answer = self._given(mark, 1)
         is_waiting = request_id is not None and request_id in self._waiting
-        if answer is None or is_waiting:
-            answer = self._verdict(job, age_s, source)
-            if answer == _ON:
-                self._obey_on(request_id, mark, job)
-                return
+        if answer is not None and not is_waiting:
+            self._answer(request_id, answer)
+            return
+        answer = self._verdict(job, age_s, source)
+        if answer != _ON:
             if mark and not is_waiting:
                 self._store(mark, 1, answer)
                 self._record()
-        self._answer(request_id, answer)
+            self._answer(request_id, answer)
+            return
+        self.barred = False
+        self._obeyed_at = self.now
+        self._store(mark, 1, _ON)
+        self._overtake(mark)
+        self._waiting.append(request_id)
+        self.job = self.job or job
+        is_new = self.state != "AUTHORISED"
+        if is_new:
+            self._enter("AUTHORISED")
+        self._record()
+        if is_new:
+            self._power()
+        elif self.powered:
+            self._answer_waiting(_ON)
 
     def _verdict(self, job, age_s, source):
         if source == "service":
@@ -191,22 +209,6 @@ class Interlock(Memory):
             return _ON
         is_other = job is not None and self.job is not None and job != self.job
         return _BUSY if is_other or len(self._waiting) >= _WAITING_MAX else _ON
-
-    def _obey_on(self, request_id, mark, job):
-        self.barred = False
-        self._obeyed_at = self.now
-        self._store(mark, 1, _ON)
-        self._overtake(mark)
-        self._waiting.append(request_id)
-        self.job = self.job or job
-        if self.state != "AUTHORISED":
-            self._enter("AUTHORISED")
-            self._record()
-            self._power()
-        else:
-            self._record()
-            if self.powered:
-                self._answer_waiting(_ON)
 
     def _take_off(self, request_id, mark, source, barred, out_of_service):
         # a clearing that bans as well is a stop; one heard before must not undo an out_of_service given since
@@ -297,17 +299,10 @@ class Interlock(Memory):
         if self._out[-1:] != [("record",)]:
             self._out.append(("record",))
 
-    def _give(self):
-        if not self._out:
-            return ()
-        out, self._out = self._out, []
-        return out
-
     def _end(self):
         """Reckon anew after a fact, do what is due at once, and hand the effects over."""
         self._reckon()
-        self._pass_time(self.now)
-        return self._give()
+        return self.tick(self.now)
 
     # ---- time
 

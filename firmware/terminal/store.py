@@ -12,6 +12,7 @@ from terminal.records import seal
 
 _ABSENT = const(-4354)  # ESP_ERR_NVS_NOT_FOUND 0x1102, as esp32.NVS raises it
 _COPY_HEAD = "<3sI"  # magic and version, sequence
+_COPY_EXTRA = const(11)  # bytes of that and of the CRC
 _RTC_HEAD = "<3sqqHB"  # magic and version, step of the clock, second of the save, bytes, bytes of intent
 _RTC_BYTES = const(1536)  # of the chip's 2 KiB
 _INTENT_CHARS = const(40)
@@ -25,12 +26,11 @@ def get_blob(nvs, key, size):
     """Return a blob's bytes, or None when there is none. Raises OSError when it cannot be read."""
     room = bytearray(size)
     try:
-        count = nvs.get_blob(key, room)
+        return bytes(room[: nvs.get_blob(key, room)])
     except OSError as error:
-        if error.args[0] == _ABSENT:
-            return None
-        raise
-    return bytes(room[:count])
+        if error.args[0] != _ABSENT:
+            raise
+    return None
 
 
 class Copies:
@@ -74,7 +74,7 @@ class Copies:
 
     def read(self, slot):
         """Return what lies in this slot, 0 or 1, or None. Raises OSError when it cannot be read."""
-        return get_blob(self._nvs, self._name + str(slot), self._size + struct.calcsize(_COPY_HEAD) + 4)
+        return get_blob(self._nvs, self._name + str(slot), self._size + _COPY_EXTRA)
 
 
 class Store:
