@@ -59,7 +59,7 @@ def build():
     facts.watch(herald, alarm_book, supervisor, (link, desk, speaker, supervisor, modem))
     parts.guard.attach(herald.hear)
     _add_tasks(supervisor, parts, modem, link, desk, herald, speaker, lamp)
-    parts.config.keep(_LASTING)
+    parts.config.values = {name: parts.config[name] for name in _LASTING}
     return supervisor, link.leave
 
 
@@ -90,7 +90,7 @@ def _modem(data, config):
         txbuf=_TX_BYTES,
         flow=data["flow"],
     )
-    settings = config.group(("apn", "apn_user", "apn_password"))
+    settings = {name: config[name] for name in ("apn", "apn_user", "apn_password")}
     settings["baud"] = data["baud"]
     return Modem(uart, simcom.Simcom(), settings, Power(machine.Pin, data))
 

@@ -193,7 +193,7 @@ class Interlock(Memory):
         if is_new:
             self._power()
         elif self.powered:
-            self._answer_waiting(_ON)
+            self._switched(_ON)
 
     def _verdict(self, job, age_s, source):
         if source == "service":
@@ -233,11 +233,6 @@ class Interlock(Memory):
         answer &= _ANSWER_MASK
         self._out.append(("answer", request_id, 200 if answer <= _OFF else 500, ANSWERS.split()[answer]))
 
-    def _answer_waiting(self, answer):
-        waiting, self._waiting = self._waiting, []
-        for request_id in waiting:
-            self._answer(request_id, answer)
-
     # ---- the welder
 
     def _power(self):
@@ -249,8 +244,7 @@ class Interlock(Memory):
             self._out.append(("relay", 1))
         cause = "firmware" if self._firmware_failed else "emergency"
         self._out.append(("event", "on", "order" if self._emergency_since is None else cause, self.job, False))
-        self._switch_alarms()
-        self._answer_waiting(_ON)
+        self._switched(_ON)
 
     def _unpower(self, cause, is_order):
         """Unpower and lock. An order moves the relay in any case: what we believe of it may be wrong."""
@@ -268,8 +262,7 @@ class Interlock(Memory):
         self._record()
         if was_powered:
             self._out.append(("event", "off", cause, job, False))
-        self._switch_alarms()
-        self._answer_waiting(_CANCELLED)
+        self._switched(_CANCELLED)
 
     def _enter(self, state):
         self.state = state
@@ -280,14 +273,17 @@ class Interlock(Memory):
 
     # ---- effects
 
-    def _switch_alarms(self):
-        """What the switching itself starts and ends; what then disagrees is left to its next fact."""
+    def _switched(self, answer):
+        """Answer those who wait; start and end the alarms that switching does. What then disagrees is left to its next fact."""
         self._alarm("emergency", self.powered and self._emergency_since is not None)
         if self.powered:
             self._alarm("contact_stuck", False)
             self._alarm("welding_while_unpowered", False)
         else:
             self._alarm("contact_failed", False)
+        waiting, self._waiting = self._waiting, []
+        for request_id in waiting:
+            self._answer(request_id, answer)
 
     def _alarm(self, kind, is_on):
         alarms = self._alarms
@@ -324,54 +320,50 @@ class Interlock(Memory):
         """Do what time alone would have done up to now_s, each at its second."""
         while self._next[0] <= now_s:
             self.now, deed, row = self._next
-            if deed == _CHANGE:
-                self._change(CHANGES.split()[row])
-            elif deed == _FORGET:
+            what = CHANGES.split()[row]
+            if deed == _FORGET:
                 self._over = 0
                 self._record()
             elif deed == _POWER:
                 self._power()
-            else:
+            elif deed == _NOTICE:
                 first, ends = self._ends()
                 self._said[row - first] = ends[row - first]
-                self._out.append(("announce", CHANGES.split()[row].lower() + "_soon"))
+                self._out.append(("announce", what.lower() + "_soon"))
+            elif what.islower():  # the cause of a lock
+                if what == "emergency_max":
+                    self._over = min(self._over + 1, _OVER_MAX)
+                self._unpower(what, False)
+            else:
+                is_new = self.state == "LOCKED"
+                self._enter(what)
+                self._record()
+                if is_new:
+                    self._emergency_since = self.now
+                    self._sum_s = 0
+                    self._power()
             self._reckon()
         self.now = max(self.now, now_s)
 
-    def _change(self, what):
-        if what.islower():  # the cause of a lock
-            if what == "emergency_max":
-                self._over = min(self._over + 1, _OVER_MAX)
-            self._unpower(what, False)
-            return
-        is_new = self.state == "LOCKED"
-        self._enter(what)
-        self._record()
-        if is_new:
-            self._emergency_since = self.now
-            self._sum_s = 0
-            self._power()
-
     def _reckon(self):
         """Find what comes next. At one second: changes first, then the session, powering, notices."""
-        self._next = (_NEVER, 0, 0)
+        now = self.now
         said = self._said
+        coming = [(_NEVER, 0, 0)]
         row, ends = self._ends()
         for k, end in enumerate(ends):
             if said[k] != end:
                 said[k] = None  # another end is another run of the timer
             if end is not None:
-                self._offer(end, _CHANGE, row)
+                coming.append((max(end, now), _CHANGE, row))
                 if said[k] is None and row != _AT_ONCE:
-                    self._offer(end - _NOTICE_S, _NOTICE, row)
+                    coming.append((max(end - _NOTICE_S, now), _NOTICE, row))
             row += 1
         if self._over and self._cause is None:
-            self._offer(self._up_since + self._settings[_LINK_STABLE_S], _FORGET, 0)
+            coming.append((max(self._up_since + self._settings[_LINK_STABLE_S], now), _FORGET, 0))
         if self.state != "LOCKED" and not self.powered:
-            self._offer(self._unpowered_at + self._settings[_SWITCH_MIN_INTERVAL_S], _POWER, 0)
-
-    def _offer(self, at, deed, row):
-        self._next = min(self._next, (max(at, self.now), deed, row))
+            coming.append((max(self._unpowered_at + self._settings[_SWITCH_MIN_INTERVAL_S], now), _POWER, 0))
+        self._next = min(coming)
 
     def _ends(self):
         """Return (the state's first row of CHANGES, the seconds at which its timers end; None for one that does not run)."""

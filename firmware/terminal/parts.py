@@ -11,25 +11,18 @@ guard = None  # until all of it is made
 class Config:
     """The settings as attributes (`config.host`) and items (`config["host"]`). Their table is in `config`.
 
-    broken: True when the file was missing or unreadable and all of this is defaults.
+    values: the dict they are in, in whose place one with fewer may be put. broken: True when the file was missing or unreadable
+    and all of this is defaults.
     """
 
     def __init__(self, values, broken=False):
-        self._values = values
+        self.values = values
         self.broken = broken
 
     def __getattr__(self, name):
-        if name in self._values:
-            return self._values[name]
+        if name in self.values:
+            return self.values[name]
         raise AttributeError(name)
 
     def __getitem__(self, name):
-        return self._values[name]
-
-    def group(self, names):
-        """Return a dict of the named settings, as the interlock and the modem take them."""
-        return {name: self._values[name] for name in names}
-
-    def keep(self, names):
-        """Forget all but the named settings."""
-        self._values = self.group(names)
+        return self.values[name]

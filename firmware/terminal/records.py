@@ -29,15 +29,10 @@ def digest(request_id):
 
 def clip(job):
     """Return the job id cut to 64 bytes of UTF-8 at a character's edge; None for none or an empty one."""
-    if not job:
-        return None
-    data = job.encode()
-    if len(data) <= _JOB_BYTES:
-        return job
-    end = _JOB_BYTES
-    while data[end] & 0xC0 == 0x80:
-        end -= 1
-    return data[:end].decode()
+    job = (job or "")[:_JOB_BYTES]
+    while len(job.encode()) > _JOB_BYTES:
+        job = job[:-1]
+    return job or None
 
 
 def seal(body):

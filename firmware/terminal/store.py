@@ -4,6 +4,7 @@ Owns the two copies of the interlock's kept record and the record in RTC memory 
 RTC's, less what it was set by since power-on, so that setting the clock makes nothing look old.
 """
 
+import hashlib
 import struct
 
 from micropython import const
@@ -45,13 +46,14 @@ class Copies:
         self._nvs = nvs
         self._name = name
         self._size = size
-        self._data = None
+        self._saved = None  # the SHA-256 of the newest record
         self._sequence = 0
         self._slot = 1  # of the newest intact copy
 
     def save(self, data):
         """Write a record over the older copy, unless the newer one holds it. Raises StoreError."""
-        if data == self._data and not self.broken:
+        mark = hashlib.sha256(data).digest()
+        if mark == self._saved and not self.broken:
             return
         if len(data) > self._size:
             raise StoreError("size: " + self._name)
@@ -70,7 +72,7 @@ class Copies:
             raise StoreError("lost: " + self._name)
         self.broken = healed
         self._slot = slot
-        self._data = data
+        self._saved = mark
 
     def read(self, slot):
         """Return what lies in this slot, 0 or 1, or None. Raises OSError when it cannot be read."""
