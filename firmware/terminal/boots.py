@@ -16,6 +16,7 @@ from terminal.store import Copies, StoreError, get_blob
 _CRC_BYTES = const(4)
 _COPY_HEAD = "<3sI"  # as in store
 _COPY_MAGIC = b"HC\x01"
+_COPY_EXTRA = const(11)
 _RTC_HEAD = "<3sqqHB"
 _RTC_MAGIC = b"HR\x01"
 _BOOTS_BYTES = const(48)
@@ -35,7 +36,7 @@ def load(copies):
     is_readable = True
     for slot in (0, 1):
         try:
-            sequence, data = _unsealed(copies.read(slot))
+            sequence, data = _unsealed(get_blob(copies._nvs, copies._name + str(slot), copies._size + _COPY_EXTRA))
         except OSError:
             is_readable = False
             copies.broken += 1

@@ -92,8 +92,23 @@ class Interlock(Memory):
         mark = digest(request_id)
         if action == 1:
             self._take_on(request_id, mark, clip(job), age_s, source)
-        else:
-            self._take_off(request_id, mark, source, barred, out_of_service)
+            return self._end()
+        # a clearing that bans as well is a stop; one heard before must not undo an out_of_service given since
+        is_clearing = out_of_service is False and not barred
+        given = self._given(mark, 0)
+        if given is None or not (is_clearing or given & _OVERTAKEN):
+            given = _OFF
+            self._store(mark, 0, _OFF)
+            if out_of_service is not None:
+                self.is_out_of_service = bool(out_of_service)
+            if is_clearing:
+                self._record()
+            else:
+                self._obeyed_at = self.now
+                self.barred = self.barred or bool(barred)
+                cause = "barred" if barred else "order"
+                self._unpower("service" if source == "service" else cause, True)
+        self._answer(request_id, given)
         return self._end()
 
     def session_up(self, now_s):
@@ -209,25 +224,6 @@ class Interlock(Memory):
             return _ON
         is_other = job is not None and self.job is not None and job != self.job
         return _BUSY if is_other or len(self._waiting) >= _WAITING_MAX else _ON
-
-    def _take_off(self, request_id, mark, source, barred, out_of_service):
-        # a clearing that bans as well is a stop; one heard before must not undo an out_of_service given since
-        is_clearing = out_of_service is False and not barred
-        given = self._given(mark, 0)
-        if given is not None and (is_clearing or given & _OVERTAKEN):
-            self._answer(request_id, given)
-            return
-        self._store(mark, 0, _OFF)
-        if out_of_service is not None:
-            self.is_out_of_service = bool(out_of_service)
-        if is_clearing:
-            self._record()
-        else:
-            self._obeyed_at = self.now
-            self.barred = self.barred or bool(barred)
-            cause = "barred" if barred else "order"
-            self._unpower("service" if source == "service" else cause, True)
-        self._answer(request_id, _OFF)
 
     def _answer(self, request_id, answer):
         answer &= _ANSWER_MASK

@@ -55,28 +55,27 @@ class Copies:
         mark = hashlib.sha256(data).digest()
         if mark == self._saved and not self.broken:
             return
+        name = self._name
         if len(data) > self._size:
-            raise StoreError("size: " + self._name)
+            raise StoreError("size: " + name)
         slot = 1 - self._slot
         self._sequence += 1
         healed = max(0, self.broken - 1)
         self.broken = max(1, self.broken)  # until proved: after a failure even the same record is written
         blob = seal(struct.pack(_COPY_HEAD, b"HC\x01", self._sequence) + data)
+        nvs = self._nvs
+        key = name + str(slot)
         try:
-            self._nvs.set_blob(self._name + str(slot), blob)
-            self._nvs.commit()
-            is_there = self.read(slot) == blob
+            nvs.set_blob(key, blob)
+            nvs.commit()
+            is_there = get_blob(nvs, key, self._size + _COPY_EXTRA) == blob
         except OSError as error:
-            raise StoreError("write: %s, %s" % (self._name, error.args[0])) from None
+            raise StoreError("write: %s, %s" % (name, error.args[0])) from None
         if not is_there:
-            raise StoreError("lost: " + self._name)
+            raise StoreError("lost: " + name)
         self.broken = healed
         self._slot = slot
         self._saved = mark
-
-    def read(self, slot):
-        """Return what lies in this slot, 0 or 1, or None. Raises OSError when it cannot be read."""
-        return get_blob(self._nvs, self._name + str(slot), self._size + _COPY_EXTRA)
 
 
 class Store:
