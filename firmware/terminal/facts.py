@@ -10,7 +10,7 @@ from terminal.protocol import login
 
 
 class Facts:
-    """parts: `terminal.parts.Parts`. The rooms whose counters are told are added by `watch`."""
+    """parts: the module `terminal.parts`. The rooms whose counters are told are added by `watch`."""
 
     def __init__(self, parts, modem, device_id, outbox):
         self._herald = None

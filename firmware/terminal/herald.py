@@ -19,7 +19,7 @@ _FAULTS = ("contact_failed", "contact_stuck")  # alarms that keep the relay from
 class Herald:
     """The guard's audience, and the task that watches everything that is told when it changes.
 
-    parts: `terminal.parts.Parts`. link, modem, desk, alarms, voice, led: the rooms of those names. celsius: returns the chip's
+    parts: the module `terminal.parts`. link, modem, desk, alarms, voice, led: the rooms of those names. celsius: returns the chip's
     temperature in whole degrees, or None.
     """
 

@@ -30,7 +30,7 @@ _DEAF_TIMES = const(3)  # attempts without any peer before the modem is asked to
 class Link:
     """Keeps the session with the platform up.
 
-    modem: `modem.modem.Modem`. profile: see `terminal.profiles`. parts: `terminal.parts.Parts`. log: takes one line of text.
+    modem: `modem.modem.Modem`. profile: see `terminal.profiles`. parts: the module `terminal.parts`. log: takes one line of text.
     desk: `terminal.desk.Desk`, which logs in, takes the messages and sends the reports.
     """
 

@@ -11,18 +11,18 @@ guard = None  # until all of it is made
 class Config:
     """The settings as attributes (`config.host`) and items (`config["host"]`). Their table is in `config`.
 
-    values: the dict they are in, in whose place one with fewer may be put. broken: True when the file was missing or unreadable
+    settings: the dict they are in, in whose place one with fewer may be put. broken: True when the file was missing or unreadable
     and all of this is defaults.
     """
 
     def __init__(self, values, broken=False):
-        self.values = values
+        self.settings = values
         self.broken = broken
 
     def __getattr__(self, name):
-        if name in self.values:
-            return self.values[name]
+        if name in self.settings:
+            return self.settings[name]
         raise AttributeError(name)
 
     def __getitem__(self, name):
-        return self.values[name]
+        return self.settings[name]
