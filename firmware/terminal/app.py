@@ -59,7 +59,7 @@ def build():
     facts.watch(herald, alarm_book, supervisor, (link, desk, speaker, supervisor, modem))
     parts.guard.attach(herald.hear)
     _add_tasks(supervisor, parts, modem, link, desk, herald, speaker, lamp)
-    parts.config.settings = {name: parts.config[name] for name in _LASTING}
+    parts.config.in_force = {name: parts.config[name] for name in _LASTING}
     return supervisor, link.leave
 
 

@@ -19,8 +19,8 @@ _FAULTS = ("contact_failed", "contact_stuck")  # alarms that keep the relay from
 class Herald:
     """The guard's audience, and the task that watches everything that is told when it changes.
 
-    parts: the module `terminal.parts`. link, modem, desk, alarms, voice, led: the rooms of those names. celsius: returns the chip's
-    temperature in whole degrees, or None.
+    parts: the module `terminal.parts`. link, modem, desk, alarms, voice, led: the rooms of those names. celsius: returns the
+    chip's temperature in whole degrees, or None.
     """
 
     def __init__(self, parts, modem, link, desk, alarms, voice, led, celsius):

@@ -11,18 +11,18 @@ guard = None  # until all of it is made
 class Config:
     """The settings as attributes (`config.host`) and items (`config["host"]`). Their table is in `config`.
 
-    settings: the dict they are in, in whose place one with fewer may be put. broken: True when the file was missing or unreadable
+    in_force: the dict they are in, in whose place one with fewer may be put. broken: True when the file was missing or unreadable
     and all of this is defaults.
     """
 
     def __init__(self, values, broken=False):
-        self.settings = values
+        self.in_force = values
         self.broken = broken
 
     def __getattr__(self, name):
-        if name in self.settings:
-            return self.settings[name]
+        if name in self.in_force:
+            return self.in_force[name]
         raise AttributeError(name)
 
     def __getitem__(self, name):
-        return self.settings[name]
+        return self.in_force[name]

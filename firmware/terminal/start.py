@@ -50,7 +50,7 @@ def _decide(config, store, clock):
         boots.begin(store, machine.reset_cause() == machine.PWRON_RESET)
     except StoreError as error:
         problem = str(error)
-    lock = Interlock(config.settings, config.outage_causes)
+    lock = Interlock(config.in_force, config.outage_causes)
     effects = lock.boot(clock.now_s(), kept, volatile, elapsed_s, store.firmware_failed)
     # a boot's first effect is the relay's: no other level before it
     guard = Guard(lock, store, clock, borrow("switchgear").make(BOARD, effects[0][1], machine, time))
