@@ -21,7 +21,7 @@ _ANSWERS = const(16)  # answers that wait for the line at the most
 class Desk:
     """Takes orders to the guard and brings reports to the platform.
 
-    profile: see `terminal.profiles`. parts: `terminal.parts.Parts`. outbox: what waits. herald: `terminal.herald.Herald`.
+    profile: see `terminal.profiles`. parts: the module `terminal.parts`. outbox: what waits. herald: `terminal.herald.Herald`.
     """
 
     def __init__(self, profile, parts, outbox, herald):

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modem.simcom import Simcom
-from terminal import timetable, voice
+from terminal import interlock, voice
 from terminal.phrases import PHRASES, minutes, number, spelt
 
 SPEAK = ["speak"]
@@ -31,7 +31,7 @@ def test_every_reason_but_ok_has_its_phrase():
 
 
 def test_every_change_by_time_of_the_interlock_has_its_notice():
-    notices = {what.lower() + "_soon" for what in timetable.CHANGES}
+    notices = {what.lower() + "_soon" for what in interlock.CHANGES.split()}
     assert len(notices) == 7
     assert notices <= set(PHRASES)
 
