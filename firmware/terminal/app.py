@@ -28,6 +28,22 @@ _RX_BYTES = const(4096)  # a third of a second at 115200 baud; the default of 25
 _TX_BYTES = const(2048)
 
 
+# Settings that a room asks for again and again; what it takes when it is made is forgotten after that.
+_LASTING = (
+    "host",
+    "port",
+    "tls",
+    "ca_file",
+    "coordinates",
+    "position_period_s",
+    "position_move_m",
+    "heartbeat_s",
+    "full_heartbeat_s",
+    "iccid",
+    "overtemperature_c",
+)
+
+
 def build():
     """Return (supervisor with every task of this terminal, what to await before a planned restart)."""
     parts = borrow("start").begin()
@@ -48,6 +64,7 @@ def build():
     desk.report(borrow("papers").restarted(parts, desk.moment()))
     parts.guard.attach(herald.hear)
     _add_tasks(supervisor, parts, modem, link, desk, herald, speaker, lamp)
+    parts.config.in_force = {name: parts.config[name] for name in _LASTING}
     return supervisor, link.leave
 
 
@@ -78,7 +95,7 @@ def _modem(data, config):
         txbuf=_TX_BYTES,
         flow=data["flow"],
     )
-    settings = config.group(("apn", "apn_user", "apn_password"))
+    settings = {name: config[name] for name in ("apn", "apn_user", "apn_password")}
     settings["baud"] = data["baud"]
     return Modem(uart, simcom.Simcom(), settings, Power(machine.Pin, data))
 

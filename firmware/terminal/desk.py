@@ -23,7 +23,7 @@ _SENDERS = const(2)  # reports in flight; the session takes four, an answer and 
 class Desk:
     """Takes orders to the guard and brings reports to the platform.
 
-    profile: see `terminal.profiles`. parts: `terminal.parts.Parts`. outbox: what waits. herald: `terminal.herald.Herald`.
+    profile: see `terminal.profiles`. parts: the module `terminal.parts`. outbox: what waits. herald: `terminal.herald.Herald`.
     """
 
     def __init__(self, profile, parts, outbox, herald):

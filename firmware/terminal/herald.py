@@ -20,7 +20,7 @@ _ALIVE_S = const(600)  # 144 writes of a few bytes a day while powered
 class Herald:
     """The guard's audience, the task that watches everything that is told when it changes, and what is told in a heartbeat.
 
-    parts: `terminal.parts.Parts`. modem, outbox: the rooms of those names. The rooms that need this one are put here by who
+    parts: the module `terminal.parts`. modem, outbox: the rooms of those names. The rooms that need this one are put here by who
     makes them: link, desk, alarms, voice, led, supervisor; rooms: those with a dict `counters`, in which no two have a name in
     common. celsius: returns the chip's temperature in whole degrees; None on a chip without a sensor.
     """
@@ -38,11 +38,16 @@ class Herald:
         self._is_proved = False
 
     def hear(self, effect):
-        """Take an effect of the interlock's: an event, an alarm, an answer or an announcement."""
+        """Take an effect of the interlock's: a switching to report, or to announce, an alarm, an answer or an announcement."""
         kind = effect[0]
         what = effect[1]
-        if kind == "event":
-            self._switched(what, *effect[2:])
+        if kind == "report":
+            self._report(*effect[1:])
+        elif kind == "event":
+            if effect[2] == "emergency":
+                self.voice.announce("emergency")
+            elif not effect[4]:
+                self.voice.announce("switched_" + what)
         elif kind == "alarm":
             self.alarms.note(what, effect[2] == "start")
         elif kind == "answer":
@@ -50,17 +55,13 @@ class Herald:
         else:
             self.voice.announce(what)
 
-    def _switched(self, what, cause, job, estimated):
-        """A switching, what: "on" or "off": to the platform, and aloud."""
+    def _report(self, what, cause, job, estimated):
+        """A switching, what: "on" or "off", to the platform."""
         moment = None
         if estimated:
             store = self.parts.store
             moment = (borrow("boots").alive_ms(store), store.number, 0)
         self.desk.report_event(what == "on", cause, job, estimated, moment)
-        if cause == "emergency":
-            self.voice.announce(cause)
-        elif not estimated:
-            self.voice.announce("switched_" + what)
         self._note_alive()
 
     # ---- what is told of the terminal itself

@@ -25,7 +25,7 @@ _STOLEN_TIMES = const(3)
 class Link:
     """Keeps the session with the platform up.
 
-    modem: `modem.modem.Modem`. profile: see `terminal.profiles`. parts: `terminal.parts.Parts`. log: takes one line of text.
+    modem: `modem.modem.Modem`. profile: see `terminal.profiles`. parts: the module `terminal.parts`. log: takes one line of text.
     desk: `terminal.desk.Desk`, which logs in, takes the messages and sends the reports.
     """
 

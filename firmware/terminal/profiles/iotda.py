@@ -11,7 +11,6 @@ from micropython import const
 
 from modem.borrow import borrow
 from terminal import protocol
-from terminal.clock import civil
 from terminal.profiles import Profile
 
 _BASE = "$oc/devices/{device_id}/sys/"
@@ -39,7 +38,7 @@ def hmac_sha256(key, message):
 
 def hour_text(unix_s):
     """Return seconds since 1970 as UTC 'YYYYMMDDHH'."""
-    return "%04d%02d%02d%02d" % civil(unix_s * 1000)[:4]
+    return "%04d%02d%02d%02d" % borrow("wall", "terminal").civil(unix_s * 1000)[:4]
 
 
 def make(config, identity):
