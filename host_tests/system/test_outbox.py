@@ -38,6 +38,7 @@ def test_every_record_comes_once_and_nothing_is_left_on_flash(world):
 
 
 def test_each_start_is_a_record_with_its_cause(world):
+    wait_for(lambda: len(_restarts(world)) == 1, world.story)
     world.chip.press_reset()
     world.until_online(2)
     wait_for(lambda: len(_restarts(world)) == 2, world.story)
