@@ -1,10 +1,9 @@
 """The simulated modem's side of the UART: echo, command lines, answers, prompts, data. Pure.
 
 Owns the bytes on their way in and out, the command that is being carried out, and the faults that touch the
-conversation. What a command means is in the table that `a76xx.commands` gives.
+conversation. What a command means is in the table that the family gives.
 """
 
-from host_tests.sim import a76xx
 from host_tests.sim.faults import Faults
 from host_tests.sim.schedule import Random, Schedule
 from host_tests.sim.text import latin, split_arguments, split_outside_quotes, unhex
@@ -24,22 +23,37 @@ _SUBSTITUTE, _ESCAPE, _ETX = (
     0x03,
 )  # end of data, cancel, and the quoting byte of a CIPSEND without length
 _DEFAULT_URC = "+CTZV: +32"
+_NOVEL_URC = '^NOVEL: 7,"OK",ERROR,+CME'
+_REGISTRATIONS = ("CREG", "CGREG", "CEREG")
+
+COUNTERS = (
+    "boots",
+    "power_cycles",
+    "radio_cycles",
+    "self_reboots",
+    "commands",
+    "uart_up",
+    "uart_down",
+    "uart_lost",
+    "framing_errors",
+)
 
 
 class Conversation(Schedule):
     """Bytes in, bytes out; `ModemCore` adds power and the parts behind the commands."""
 
-    def __init__(self, settings, seed, latency_percent, on_event):
+    def __init__(self, family, settings, seed, latency_percent, on_event):
         super().__init__()
-        self.settings = dict(a76xx.SETTINGS)
+        self.family = family
+        self.settings = dict(family.SETTINGS)
         self.settings.update(settings or {})
         self.latency_percent = latency_percent
         self.on_event = on_event
         self.random = Random(seed)
-        self.faults = Faults()
+        self.faults = Faults(family.NAME, self._faults_changed)
         self.muted = False
         self.extra_delay_ms = 0
-        self.counters = dict.fromkeys(a76xx.COUNTERS, 0)
+        self.counters = dict.fromkeys(COUNTERS, 0)
         self.baud_stored = self.settings["baud"]
         self._mode = OFF
         self._out = bytearray()
@@ -50,9 +64,12 @@ class Conversation(Schedule):
     def fresh(self):
         """What every boot begins with: echo on, the stored rate, nothing typed."""
         self.echo = True
+        self.data_echo = self.family.DATA_ECHO  # whether a send's data are echoed; None: as commands are
+        self.urcs_here = True  # False: what is said unasked goes to another port of the modem
         self.cmee = self.settings["cmee"]
         self.baud = self.baud_stored
         self._trained = self.baud != 0
+        self._dribble = bytearray()
         self._line = bytearray()
         self._lines = []
         self._rest = []
@@ -72,9 +89,14 @@ class Conversation(Schedule):
         """Return 'off', 'booting', 'command', 'busy' or 'data'."""
         return _NAMES[self._mode]
 
+    @property
+    def is_carrying_out(self):
+        """Whether a command or its data are being worked on."""
+        return self._mode in (BUSY, DATA)
+
     def delay(self, name):
-        """Return an event's delay: a76xx.DELAYS_MS, varied by half, times the latency factor."""
-        base = a76xx.DELAYS_MS[name] * self.latency_percent // 100
+        """Return an event's delay: the family's DELAYS_MS, varied by half, times the latency factor."""
+        base = self.family.DELAYS_MS[name] * self.latency_percent // 100
         return base * (50 + self.random.below(101)) // 100
 
     def event(self, kind, value):
@@ -100,8 +122,15 @@ class Conversation(Schedule):
         if self.muted or not self.is_on:
             return
         if self.faults.active:
+            if "hung" in self.faults.active:
+                return
             data = self._spoil(data)
         self.counters["uart_down"] += len(data)
+        if self._dribble or "dribble" in self.faults.active:
+            if not self._dribble:
+                self.later(0, self._drop)
+            self._dribble += data
+            return
         if len(self._out) + len(data) > _OUTPUT_LIMIT:
             self.counters["uart_lost"] += len(data)
             return
@@ -115,11 +144,29 @@ class Conversation(Schedule):
                 data = data[:at] + data[at + params.get("bytes", 1) :]
         return data
 
+    def _drop(self):
+        """Let the next byte of a dribbling output fall."""
+        fault = self.faults.active.get("dribble")
+        size = 1 if fault else len(self._dribble)
+        self._out += self._dribble[:size]
+        self._dribble[:size] = b""
+        if self._dribble:
+            self.later(fault[2].get("ms", 1), self._drop)
+
     def urc(self, line):
-        """Send an unsolicited line (text or bytes)."""
+        """Send an unsolicited line (text or bytes), if such lines come to this port."""
+        if self.urcs_here:
+            self.tell(line)
+
+    def tell(self, line):
+        """Send an unsolicited line to this port, whatever is set."""
         if self.faults.active and self.faults.take("urc_lost", latin(line)) is not None:
             return
         self.put(self._wire(line))
+
+    def _faults_changed(self):
+        """A fault was switched on or off: sockets may be cut off by it, or freed."""
+        self.later(0, self.links.review)
 
     def _wire(self, line):
         end = b"\r\r\n" if "crcrlf" in self.faults.active else b"\r\n"
@@ -131,7 +178,7 @@ class Conversation(Schedule):
         """Take bytes from the host's UART; `baud` is the rate they were sent at, if it is known."""
         self.advance(now_ms)
         self.counters["uart_up"] += len(data)
-        if self.muted or self._mode < COMMAND:
+        if self.muted or self._mode < COMMAND or "hung" in self.faults.active:
             return
         if baud is not None and self.baud and baud != self.baud:
             self.counters["framing_errors"] += len(data)
@@ -246,7 +293,7 @@ class Conversation(Schedule):
         if code == ERROR or (self.cmee == 0 and "cme_text" not in self.faults.active):
             return "ERROR"
         if self.cmee == 2 or "cme_text" in self.faults.active:
-            return "+CME ERROR: " + a76xx.CME_TEXT.get(code, "unknown")
+            return "+CME ERROR: " + self.family.CME_TEXT.get(code, "unknown")
         return "+CME ERROR: %d" % code
 
     def _carry_out(self, part):
@@ -261,9 +308,9 @@ class Conversation(Schedule):
         if handler is None:
             return ERROR
         if kind == TEST and name != "+COPS":
-            if name.startswith("+CTTS") and not self.services.tts_ok:
+            if name in self.family.SPEECH and not self.services.can_speak:
                 return ERROR
-            return list(a76xx.TESTS.get(name, ()))
+            return list(self.family.TESTS.get(name, ()))
         return handler(kind, arguments)
 
     def finish(self, result):
@@ -315,6 +362,11 @@ class Conversation(Schedule):
         params = take("urc_before_answer", text)
         if params is not None:
             block = self._wire(params.get("text", _DEFAULT_URC)) + block
+        if take("urc_twin", text) is not None:
+            block = self._wire(self._twin(text)) + block
+        params = take("urc_unknown", text)
+        if params is not None:
+            block = self._wire(params.get("text", _NOVEL_URC)) + block
         params = take("noise", text)
         if params is not None:
             block = unhex(params.get("hex", "00ff80")) + block
@@ -323,12 +375,20 @@ class Conversation(Schedule):
             block += self._wire(params.get("text", _DEFAULT_URC))
         return block
 
+    def _twin(self, text):
+        """Return the URC that begins like the answer to this command."""
+        name = text[2:].partition("=")[0].strip("?").upper()
+        if name[1:] in _REGISTRATIONS:
+            return "%s: %d" % (name, self.radio.stat)
+        return self.family.TWINS.get(name, _DEFAULT_URC)
+
     # --- data of a send -----------------------------------------------------------------------------------
 
     def prompt(self, need, call):
-        """Ask for `need` bytes (None: up to Ctrl-Z) and give them to call(data or None); for links.py."""
+        """Ask for `need` bytes (None: up to Ctrl-Z) and give them to call(data or None); for the family's sockets."""
         self._need, self._on_data = need, call
-        self.later(0, self._prompt)
+        late = self.faults.take("prompt_late")
+        self.later(0 if late is None else late.get("ms", 2000), self._prompt)
         return DEFER
 
     def _prompt(self):
@@ -340,14 +400,14 @@ class Conversation(Schedule):
             self.urc(params.get("text", _DEFAULT_URC))
         self._input[:] = b""  # what came before the prompt is lost
         params = self.faults.take("prompt")
-        self.put(params.get("text", "\r\n> ").encode() if params is not None else b"\r\n>")
+        self.put(params.get("text", "\r\n> ").encode() if params is not None else self.sockets.prompt_text)
         self._mode = DATA
         self._data[:] = b""
         self._quoted = False
         params = self.faults.take("urc_after_prompt")
         if params is not None:
             self.urc(params.get("text", _DEFAULT_URC))
-        self._idle = self.later(self.links.send_timeout_ms, self._data_idle)
+        self._idle = self.later(self.sockets.send_timeout_ms, self._data_idle)
 
     def _data_idle(self):
         self._data_done(None)
@@ -357,7 +417,7 @@ class Conversation(Schedule):
             self.restart(False)
             return True
         piece = self._cut_data()
-        if self.echo:
+        if self.echo if self.data_echo is None else self.data_echo:
             self.put(piece)
         if piece and len(self._data) == self._need:
             self._data_done(bytes(self._data))
@@ -384,4 +444,5 @@ class Conversation(Schedule):
     def _data_done(self, data):
         self.cancel(self._idle)
         self._mode = BUSY
-        self.later(self.delay("simple"), self._on_data, data)
+        at_once = self.faults.take("send_at_once") is not None
+        self.later(0 if at_once else self.delay("simple"), self._on_data, data)
