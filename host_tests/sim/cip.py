@@ -16,8 +16,12 @@ _DEFER = "defer"
 _ERROR = -1
 _READ, _SET = 1, 3
 
+
 class Cip:
     """The CIP family of commands."""
+
+    prompt_text = b"\r\n>"
+    QUOTES = (0x03,)  # ETX before a byte of a send without length takes that byte as it is
 
     def __init__(self, core):
         self._core = core
@@ -33,8 +37,6 @@ class Cip:
         self._timeouts_ms = [120000, 120000, 120000]
         self._dns_set = False
         self._closed_since_drift = False
-
-    prompt_text = b"\r\n>"
 
     @property
     def send_timeout_ms(self):
@@ -124,7 +126,7 @@ class Cip:
                 self._core.urc("+CIPCLOSE: %d,0" % number)
             self.links.drop(number)
         self.links.is_open = False
-        self._closed_since_drift = True
+        self._closed_since_drift = "pdp_drift" in self._core.faults.active
         self._core.event("netopen", False)
         self._core.urc("+NETCLOSE: 0")
 

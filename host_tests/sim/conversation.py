@@ -17,11 +17,7 @@ _NAMES = ("off", "booting", "command", "busy", "data")
 _INPUT_LIMIT = 4096  # what the modem's UART holds while it is busy
 _LINE_LIMIT = 2048
 _OUTPUT_LIMIT = 65536
-_SUBSTITUTE, _ESCAPE, _ETX = (
-    0x1A,
-    0x1B,
-    0x03,
-)  # end of data, cancel, and the quoting byte of a CIPSEND without length
+_SUBSTITUTE, _ESCAPE, _ETX = 0x1A, 0x1B, 0x03  # end of data, cancel, and what quotes them in some families
 _DEFAULT_URC = "+CTZV: +32"
 _NOVEL_URC = '^NOVEL: 7,"OK",ERROR,+CME'
 _REGISTRATIONS = ("CREG", "CGREG", "CEREG")
@@ -290,6 +286,8 @@ class Conversation(Schedule):
 
     def error_text(self, code):
         """Return the final result for a CME code, in the form CMEE asks for; ERROR (-1) is always plain."""
+        if "cme_number" in self.faults.active and code != ERROR:
+            return "+CME ERROR: %d" % code
         if code == ERROR or (self.cmee == 0 and "cme_text" not in self.faults.active):
             return "ERROR"
         if self.cmee == 2 or "cme_text" in self.faults.active:
@@ -308,10 +306,15 @@ class Conversation(Schedule):
         if handler is None:
             return ERROR
         if kind == TEST and name != "+COPS":
-            if name in self.family.SPEECH and not self.services.can_speak:
+            if self._is_absent(name):
                 return ERROR
             return list(self.family.TESTS.get(name, ()))
         return handler(kind, arguments)
+
+    def _is_absent(self, name):
+        """Whether a command belongs to a feature that this build of the modem lacks."""
+        family, services = self.family, self.services
+        return (name in family.SPEECH and not services.can_speak) or (name in family.GNSS and not services.has_gnss)
 
     def finish(self, result):
         """End a command that was deferred, with a result as a handler returns it."""
@@ -397,7 +400,7 @@ class Conversation(Schedule):
             return
         params = self.faults.take("urc_before_prompt")
         if params is not None:
-            self.urc(params.get("text", _DEFAULT_URC))
+            self.tell(params.get("text", _DEFAULT_URC))
         self._input[:] = b""  # what came before the prompt is lost
         params = self.faults.take("prompt")
         self.put(params.get("text", "\r\n> ").encode() if params is not None else self.sockets.prompt_text)
@@ -406,7 +409,7 @@ class Conversation(Schedule):
         self._quoted = False
         params = self.faults.take("urc_after_prompt")
         if params is not None:
-            self.urc(params.get("text", _DEFAULT_URC))
+            self.tell(params.get("text", _DEFAULT_URC))
         self._idle = self.later(self.sockets.send_timeout_ms, self._data_idle)
 
     def _data_idle(self):
@@ -432,7 +435,7 @@ class Conversation(Schedule):
             return piece
         byte = self._input[0]
         self._input[:1] = b""
-        if self._quoted or byte not in (_SUBSTITUTE, _ESCAPE, _ETX):
+        if self._quoted or byte not in (_SUBSTITUTE, _ESCAPE) + self.sockets.QUOTES:
             self._data.append(byte)
             self._quoted = False
         elif byte == _ETX:

@@ -4,8 +4,8 @@ A family is a module of this package with
 
     NAME                                   its name on the command line
     SETTINGS, DELAYS_MS, CME_TEXT, RATES   its numbers and texts; DELAYS_MS has at least the names a76xx.py has in common
-    TESTS, SPEECH, TWINS, SAID             answers to AT+X=?; commands that only a speech engine has; the URC that begins
-                                           like the answer to a command; the URC of the end of speaking
+    TESTS, SPEECH, GNSS                    answers to AT+X=?; commands that only modems with a speech engine, a receiver have
+    TWINS, SAID                            the URC that begins like the answer to a command; the URC of the end of speaking
     KEY_ON_MS, KEY_OFF_MS, KEY_GAP_MS, RESET_MS    how long keys are to be pressed
     FIRST_LINE, CLOCK_S, DATA_ECHO, LINKS  the banner's first line; the clock before it is set, seconds since 1970; whether
                                            a send's data are echoed (None: as commands are); sockets
