@@ -45,7 +45,7 @@ and bytes at the wrong rate are lost.
 
 # option, type (None: a flag), default, placeholder, help
 _OPTIONS = (
-    ("--family", str, "a76xx", "NAME", "the modem: " + ", ".join(NAMES)),
+    ("--family", str, NAMES[0], "NAME", "the modem: " + ", ".join(NAMES)),
     ("--seed", int, None, "N", "seed of cuts and delays (default: random, printed)"),
     ("--speed", float, 1.0, "F", "how much faster than real everything runs, the baud rate too"),
     ("--latency", float, 1.0, "F", "factor on the modem's delays; 0 removes them"),

@@ -69,7 +69,7 @@ FAULTS = {
     "close_silent": (True, _A76XX, "CIPCLOSE answers OK and then nothing"),
     "creg_zero": (False, ALL, "CREG and CGREG stay at 0; only CEREG tells the registration"),
     "attached_only": (False, ALL, "registered and attached, but no data call comes up: opening it fails"),
-    "pdp_drift": (False, ALL, "the data call claims to be up, but no byte passes, until it is closed and opened anew"),
+    "pdp_drift": (False, ALL, "the data call claims to be up, but no byte passes, until it or the radio starts anew"),
     "bearer_elsewhere": (False, _QUECTEL, "the network's bearer sits on context `cid` (default 5): QIACT fails until CGACT=0,cid"),
     "qiact_again": (False, _QUECTEL, "QIACT of a context that is active ends in ERROR"),
     "open_exhausted": (False, _QUECTEL, "QIOPEN ends in error 552 until the power was away"),

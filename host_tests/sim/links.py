@@ -321,7 +321,7 @@ class Links:
         if link is None:
             return
         if link.stage != GONE:
-            self.network.close(link.handle, orderly and self.alive)
+            self.network.close(link.handle, orderly and self.alive and not link.dead)
             if link.stage == OPENING:
                 self._core.cancel(link.patience)
         link.air.settle(None)

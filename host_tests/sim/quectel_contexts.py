@@ -195,7 +195,9 @@ class Contexts:
         return self._bearers if elsewhere is None else [elsewhere]
 
     def _known(self):
-        cids = {_DEFAULT, *self._apns, *self.active, *self._standing()}
+        cids = {_DEFAULT}
+        for some in (self._apns, self.active, self._standing()):
+            cids.update(some)
         return sorted(cids)
 
     def cgdcont(self, kind, arguments):

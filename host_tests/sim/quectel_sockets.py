@@ -123,19 +123,23 @@ class Qi(Lookups):
             self.links.handles += 1
             link = QiLink(self.links.handles, arguments[2], arguments[3], ports[0], int(arguments[0]), ports[1], mode)
             self.links.sockets[number] = link
-            self._open(number, link)
+            self._begin(number, link)
         return None
 
-    def _cannot_open(self, number, context):
+    def _begin(self, number, link):
         faults = self._core.faults
+        params = faults.take("open_fails")
+        if "open_exhausted" in faults.active or params is not None:
+            code = BAD_PARAMETER if params is None else params.get("code", 566)
+            link.stage = GONE
+            self._core.later(self._core.delay("open"), self._core.urc, "+QIOPEN: %d,%d" % (number, code))
+        else:
+            self._open(number, link)
+
+    def _cannot_open(self, number, context):
         if self.links.sockets[number] is not None:
             return _IN_USE
-        if number_in(context, 1, 7) not in self.contexts.active:
-            return NO_PDP
-        if "open_exhausted" in faults.active:
-            return BAD_PARAMETER
-        params = faults.take("open_fails")
-        return 0 if params is None else params.get("code", 566)
+        return 0 if number_in(context, 1, 7) in self.contexts.active else NO_PDP
 
     def _open(self, number, link):
         core = self._core
@@ -245,11 +249,11 @@ class Qi(Lookups):
         faults = self._core.faults
         if data is None:
             return _ERROR
-        if faults.take("send_closed") is not None:
-            self.links.peer_closed(link.handle)
         if link.stage != OPEN:
             return self.contexts.fail(_CLOSED)
         taken = 0 if faults.take("send_fail") is not None else self.links.transmit(link, to, data)
+        if faults.take("send_closed") is not None:
+            self.links.peer_closed(link.handle)
         return [], "SEND OK" if taken else "SEND FAIL"
 
     def qisendex(self, kind, arguments):

@@ -178,6 +178,8 @@ class Radio:
         else:
             self._set_stat(target)
         if not self.has_bearer:
+            if "pdp_drift" in core.faults.active:
+                core.faults.set("pdp_drift", False)
             core.sockets.bearer_lost()
 
     def _target(self):
