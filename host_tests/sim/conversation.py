@@ -1,11 +1,11 @@
 """The simulated modem's side of the UART: echo, command lines, answers, prompts, data. Pure.
 
-Owns the bytes on their way in and out, the command that is being carried out, and the faults that touch the
-conversation. What a command means is in the table that the family gives.
+Owns the bytes on their way in, the command that is being carried out, and what faults make of its answer. What a
+command means is in the table that the family gives.
 """
 
-from host_tests.sim.faults import Faults
-from host_tests.sim.schedule import Random, Schedule
+from host_tests.sim.output import Output
+from host_tests.sim.schedule import Random
 from host_tests.sim.text import latin, split_arguments, split_outside_quotes, unhex
 
 EXECUTE, READ, TEST, SET = range(4)
@@ -16,56 +16,38 @@ OFF, BOOTING, COMMAND, BUSY, DATA = range(5)
 _NAMES = ("off", "booting", "command", "busy", "data")
 _INPUT_LIMIT = 4096  # what the modem's UART holds while it is busy
 _LINE_LIMIT = 2048
-_OUTPUT_LIMIT = 65536
 _SUBSTITUTE, _ESCAPE, _ETX = 0x1A, 0x1B, 0x03  # end of data, cancel, and what quotes them in some families
 _DEFAULT_URC = "+CTZV: +32"
 _NOVEL_URC = '^NOVEL: 7,"OK",ERROR,+CME'
 _REGISTRATIONS = ("CREG", "CGREG", "CEREG")
 
-COUNTERS = (
-    "boots",
-    "power_cycles",
-    "radio_cycles",
-    "self_reboots",
-    "commands",
-    "uart_up",
-    "uart_down",
-    "uart_lost",
-    "framing_errors",
-)
 
-
-class Conversation(Schedule):
+class Conversation(Output):
     """Bytes in, bytes out; `ModemCore` adds power and the parts behind the commands."""
 
     def __init__(self, family, settings, seed, latency_percent, on_event):
-        super().__init__()
+        super().__init__(family.NAME)
         self.family = family
         self.settings = dict(family.SETTINGS)
         self.settings.update(settings or {})
         self.latency_percent = latency_percent
         self.on_event = on_event
         self.random = Random(seed)
-        self.faults = Faults(family.NAME, self._faults_changed)
-        self.muted = False
         self.extra_delay_ms = 0
-        self.counters = dict.fromkeys(COUNTERS, 0)
         self.baud_stored = self.settings["baud"]
         self._mode = OFF
-        self._out = bytearray()
         self._input = bytearray()
         self._commands = {}
         self.fresh()
 
     def fresh(self):
         """What every boot begins with: echo on, the stored rate, nothing typed."""
+        self.fresh_output()
         self.echo = True
         self.data_echo = self.family.DATA_ECHO  # whether a send's data are echoed; None: as commands are
-        self.urcs_here = True  # False: what is said unasked goes to another port of the modem
         self.cmee = self.settings["cmee"]
         self.baud = self.baud_stored
         self._trained = self.baud != 0
-        self._dribble = bytearray()
         self._line = bytearray()
         self._lines = []
         self._rest = []
@@ -99,74 +81,6 @@ class Conversation(Schedule):
         """Tell whoever listens."""
         if self.on_event:
             self.on_event(kind, value)
-
-    # --- output -------------------------------------------------------------------------------------------
-
-    def take(self):
-        """Return and forget the bytes sent since the last call."""
-        out = bytes(self._out)
-        self._out[:] = b""
-        return out
-
-    @property
-    def has_output(self):
-        """Whether `take` would return something."""
-        return len(self._out) > 0
-
-    def put(self, data):
-        """Send bytes as they are, unless the modem is mute; bounded when nobody takes them."""
-        if self.muted or not self.is_on:
-            return
-        if self.faults.active:
-            if "hung" in self.faults.active:
-                return
-            data = self._spoil(data)
-        self.counters["uart_down"] += len(data)
-        if self._dribble or "dribble" in self.faults.active:
-            if not self._dribble:
-                self.later(0, self._drop)
-            self._dribble += data
-            return
-        if len(self._out) + len(data) > _OUTPUT_LIMIT:
-            self.counters["uart_lost"] += len(data)
-            return
-        self._out += data
-
-    def _spoil(self, data):
-        if "overrun" in self.faults.active:
-            params = self.faults.take("overrun", latin(data))
-            if params is not None:
-                at = params.get("at", 0)
-                data = data[:at] + data[at + params.get("bytes", 1) :]
-        return data
-
-    def _drop(self):
-        """Let the next byte of a dribbling output fall."""
-        fault = self.faults.active.get("dribble")
-        size = 1 if fault else len(self._dribble)
-        self._out += self._dribble[:size]
-        self._dribble[:size] = b""
-        if self._dribble:
-            self.later(fault[2].get("ms", 1), self._drop)
-
-    def urc(self, line):
-        """Send an unsolicited line (text or bytes), if such lines come to this port."""
-        if self.urcs_here:
-            self.tell(line)
-
-    def tell(self, line):
-        """Send an unsolicited line to this port, whatever is set."""
-        if self.faults.active and self.faults.take("urc_lost", latin(line)) is not None:
-            return
-        self.put(self._wire(line))
-
-    def _faults_changed(self):
-        """A fault was switched on or off: sockets may be cut off by it, or freed."""
-        self.later(0, self.links.review)
-
-    def _wire(self, line):
-        end = b"\r\r\n" if "crcrlf" in self.faults.active else b"\r\n"
-        return b"\r\n" + (line.encode() if isinstance(line, str) else line) + end
 
     # --- input --------------------------------------------------------------------------------------------
 

@@ -69,7 +69,7 @@ class ModemCore(Conversation):
             self._key_token = self.later(max(0, at_ms + self._key_needs_ms() - self.now), self._key_held)
 
     def _key_needs_ms(self):
-        return self.family.KEY_OFF_MS if self.is_on else self.family.KEY_ON_MS
+        return self.family.KEY_OFF_MS if self.is_on else self.settings.get("key_on_ms", self.family.KEY_ON_MS)
 
     def _key_held(self):
         if self.is_on:

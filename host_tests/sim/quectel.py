@@ -13,7 +13,7 @@ CLOCK_S = 315964800  # 1980-01-06
 DATA_ECHO = True  # QISDE's factory setting
 LINKS = 12
 
-KEY_ON_MS = 2000  # EC200U; EC800M and EG800K take 700 and 800
+KEY_ON_MS = 2000  # EC200U
 KEY_OFF_MS = 650
 KEY_GAP_MS = 1000
 RESET_MS = 450  # a pulse of 500 ms works
@@ -43,6 +43,7 @@ SETTINGS = {
     "gnss": True,
     "qcellloc": False,  # the older cell position of EC25 and BG96
     "tts_limit": 548,  # most bytes of a text; other builds take 960
+    "key_on_ms": KEY_ON_MS,  # EC800M takes 700, EG800K 800
     "urcport": "usbat",  # where URCs go after each boot, until QURCCFG: the factory's choice is not this UART
     "unix_ms": 1767230400000,  # 2026-01-01T01:20:00Z
 }

@@ -114,6 +114,12 @@ def test_the_key_starts_after_two_seconds_and_a_short_press_stops_a_running_mode
     assert not world.core.is_on
 
 
+def test_some_models_start_sooner():
+    world = World(on=False, family="quectel", settings={"model": "EC800M", "key_on_ms": 700})
+    world.core.power_key(0, True)
+    assert world.run(699) == b"" and world.run(1) == BANNER
+
+
 def test_the_reset_key_restarts(world):
     world.core.reset_key(world.now, True)
     world.run(500)
