@@ -24,8 +24,11 @@ __all__ = ("ModemCore", "make")
 
 def make(network, settings=None, seed=1, latency_percent=100, on_event=None, family="a76xx"):
     """Return a modem: a ModemCore, or what its family has made of that."""
-    kind = getattr(named(family), "CORE", ModemCore)
-    return kind(network, settings, seed, latency_percent, on_event, family)
+    return _kind(family)(network, settings, seed, latency_percent, on_event, family)
+
+
+def _kind(family):
+    return getattr(named(family), "CORE", ModemCore)
 
 
 class ModemCore(Conversation):
@@ -38,6 +41,8 @@ class ModemCore(Conversation):
     """
 
     def __init__(self, network, settings=None, seed=1, latency_percent=100, on_event=None, family="a76xx"):
+        if not isinstance(self, _kind(family)):
+            raise TypeError("a modem of the family %s comes from make()" % family)
         super().__init__(named(family), settings, seed, latency_percent, on_event)
         self._pressed_ms = self._key_token = self._off_ms = self._reset_ms = None
         self._banner = True

@@ -6,6 +6,8 @@ from drivers.sim_luat import LuatWorld
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from host_tests.sim.modem_core import ModemCore
+
 OK = b"\r\nOK\r\n"
 LINES = (
     b"\r\nRDY\r\n\r\nRDY\r\n\r\n^MODE: 17,17\r\n\r\n+E_UTRAN Service\r\n\r\n+CGEV: EPS PDN ACT 1\r\n"
@@ -81,6 +83,11 @@ def test_each_model_names_itself_in_its_own_way(model, command, answer):
 def test_an_unknown_model_cannot_be_made():
     with pytest.raises(KeyError):
         LuatWorld({"model": "Air999"})
+
+
+def test_a_plain_core_refuses_to_play_a_family_that_has_its_own():
+    with pytest.raises(TypeError, match="make"):
+        ModemCore(None, family="luat")
 
 
 # --- line ends -------------------------------------------------------------------------------------------
