@@ -17,7 +17,12 @@ class LuatLinks(Links):
         link, sockets = self.sockets[number], core.sockets
         if sockets.counts_line_end and len(data) + len(_LINE_END) + len(link.rx) <= RX_LIMIT:
             data = bytes(data) + _LINE_END
-        waited = link.waiting
+        before = _queued(link)
         super()._received(handle, data, ip, port)
-        if sockets.each and sockets.buffered and waited and link.waiting > waited and "recv_each" not in core.faults.active:
+        told = before == 0 or "recv_each" in core.faults.active
+        if sockets.each and not told and _queued(link) > before:
             self.notify(number)
+
+
+def _queued(link):
+    return len(link.rx) + len(link.datagrams)

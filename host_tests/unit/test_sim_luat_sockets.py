@@ -363,7 +363,11 @@ def test_UDP_sends_to_the_host_it_was_opened_for(world):
     assert network.sent == [(b"what time", "127.0.0.1", 123)]
     world.core.links.net_received(world.now, network.handle, b"noon", "127.0.0.1", 123)
     assert world.run() == b"\r\n+CIPRXGET: 1,0\r\n"
-    assert world.say("AT+CIPRXGET=2,0,100") == b"\r\n+CIPRXGET: 2,0,4,0\r\nnoon" + OK
+    world.say("AT+CIPRXGET=5")
+    world.core.links.net_received(world.now, network.handle, b"one", "127.0.0.1", 123)
+    assert world.run() == b"\r\n+CIPRXGET: 1,0\r\n"
+    assert world.say("AT+CIPRXGET=2,0,100").startswith(b"\r\n+CIPRXGET: 2,0,4,3\r\nnoon" + OK)
+    assert world.say("AT+CIPRXGET=2,0,100") == b"\r\n+CIPRXGET: 2,0,3,0\r\none" + OK
     assert world.say("AT+CIPCLOSE=0") == b"\r\n0, CLOSE OK\r\n" and network.closed
 
 
