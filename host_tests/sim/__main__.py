@@ -10,7 +10,7 @@ import time
 
 from host_tests.sim.control_server import ControlServer
 from host_tests.sim.families import NAMES, named
-from host_tests.sim.modem_core import ModemCore
+from host_tests.sim.modem_core import make
 from host_tests.sim.real_network import RealNetwork
 from host_tests.sim.shell import PowerFile, Shell, new_event_loop
 from host_tests.sim.track import Track, load
@@ -49,7 +49,7 @@ _OPTIONS = (
     ("--seed", int, None, "N", "seed of cuts and delays (default: random, printed)"),
     ("--speed", float, 1.0, "F", "how much faster than real everything runs, the baud rate too"),
     ("--latency", float, 1.0, "F", "factor on the modem's delays; 0 removes them"),
-    ("--baud", int, 115200, "B", "the modem's stored baud rate; 0: found from the first AT"),
+    ("--baud", int, None, "B", "the modem's stored baud rate (default: the family's); 0: found from the first AT"),
     ("--link", str, None, "PATH", "make a symbolic link to the pty here"),
     ("--control", int, 0, "PORT", "port of the control channel (default: a free one)"),
     (
@@ -93,7 +93,9 @@ def arguments():
 def settings_of(options):
     """Return the core's settings from the command line."""
     known = named(options.family).SETTINGS
-    settings = {"baud": options.baud, "unix_ms": options.time or time.time_ns() // 1000000}
+    settings = {"unix_ms": options.time or time.time_ns() // 1000000}
+    if options.baud is not None:
+        settings["baud"] = options.baud
     for pair in options.set:
         key, _, value = pair.partition("=")
         if key not in known:
@@ -105,7 +107,7 @@ def settings_of(options):
 def build(loop, options, seed):
     """Return (shell, network) with a core that is not yet powered."""
     network = RealNetwork(loop)
-    core = ModemCore(network, settings_of(options), seed, round(options.latency * 100), family=options.family)
+    core = make(network, settings_of(options), seed, round(options.latency * 100), family=options.family)
     core.services.track = Track(load(options.track))
     core.links.any_name = options.any_name
     for pair in options.name:

@@ -12,6 +12,7 @@ A family is a module of this package with
     parts(core) -> (general, sockets, services)    objects made from general.General, services.Services and, for the
                                            sockets, a class of its own (see links.Links for what it is told)
     commands(core) -> {command: handler(kind, arguments)}
+    CORE (optional)                        a class made from modem_core.ModemCore, where the conversation itself differs
 
 A handler returns None (OK), lines (then OK), (lines, final), a CME code (-1: plain ERROR), bytes (the whole
 answer) or "defer" (core.finish gives the result later). kind is conversation.EXECUTE, READ, TEST or SET.
@@ -19,7 +20,7 @@ answer) or "defer" (core.finish gives the result later). kind is conversation.EX
 
 import sys
 
-NAMES = ("a76xx", "quectel")
+NAMES = ("a76xx", "quectel", "luat")
 
 
 def named(name):

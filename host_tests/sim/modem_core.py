@@ -5,7 +5,7 @@ of what happens later, the faults and the UART byte counts. All times are intege
 caller's clock. What the modem knows and does stands beside it: `radio.py` (SIM, registration, bearer),
 `links.py` (sockets), and what its family makes of them (`families.py`): commands, texts, timings.
 
-    core = ModemCore(network)            # network: see links.Network
+    core = make(network)                 # network: see links.Network
     core.power(now_ms, True)             # boots; the power key: core.power_key(now_ms, pressed)
     core.feed(now_ms, b"AT\\r")           # from the host's UART
     core.advance(now_ms)                 # let time pass
@@ -19,7 +19,16 @@ from host_tests.sim.faults import CURED_BY_POWER
 from host_tests.sim.links import Links
 from host_tests.sim.radio import Radio
 
-__all__ = ("ModemCore",)
+__all__ = ("ModemCore", "make")
+
+
+def make(network, settings=None, seed=1, latency_percent=100, on_event=None, family="a76xx"):
+    """Return a modem: a ModemCore, or what its family has made of that."""
+    return _kind(family)(network, settings, seed, latency_percent, on_event, family)
+
+
+def _kind(family):
+    return getattr(named(family), "CORE", ModemCore)
 
 
 class ModemCore(Conversation):
@@ -32,6 +41,8 @@ class ModemCore(Conversation):
     """
 
     def __init__(self, network, settings=None, seed=1, latency_percent=100, on_event=None, family="a76xx"):
+        if not isinstance(self, _kind(family)):
+            raise TypeError("a modem of the family %s comes from make()" % family)
         super().__init__(named(family), settings, seed, latency_percent, on_event)
         self._pressed_ms = self._key_token = self._off_ms = self._reset_ms = None
         self._banner = True

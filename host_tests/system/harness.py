@@ -205,7 +205,7 @@ class World:
 
     profile: plain or iotda. tls: None, or a kind of server certificate of `certificates.make` ("good", "expired", …).
     broker: "mosquitto", "own" or "amqtt". config: settings beside the harness's own. factor: terminal seconds per host
-    second. family: the modem's (a76xx or quectel). sim: more arguments of the simulator. micropython, heap: the
+    second. family: the modem's (see sim.families). sim: more arguments of the simulator. micropython, heap: the
     interpreter and its -X heapsize.
     """
 

@@ -11,7 +11,7 @@ if _ROOT not in sys.path:
     sys.path.append(_ROOT)
 
 from host_tests.sim.inprocess import LocalNetwork  # noqa: E402
-from host_tests.sim.modem_core import ModemCore  # noqa: E402
+from host_tests.sim.modem_core import make  # noqa: E402
 
 ECHO, SINK, CHIME, FLOOD, GOODBYE = 7, 9, 13, 19, 23  # ports of the peers
 
@@ -25,6 +25,16 @@ _CALLS = {
         "AT+QISDE=0",
         'AT+QICSGP=1,1,"cmnet","","",0',
         "AT+QIACT=1",
+    ),
+    "luat": (
+        "AT",  # it only tells the rate
+        "ATE0",
+        "AT+CIPMUX=1",
+        "AT+CIPRXGET=1",
+        "AT+CIPRXF=1",
+        'AT+CSTT="cmiot","",""',
+        "AT+CIICR",
+        "AT+CIFSR",
     ),
 }
 
@@ -83,7 +93,7 @@ class World:
         self.events = []
         self.peers = []
         self.network = LocalNetwork(rtt)
-        self.core = ModemCore(self.network, settings, seed, latency, self._event, family)
+        self.core = make(self.network, settings, seed, latency, self._event, family)
         self.network.attach(self.core)
         for port in (ECHO, SINK, CHIME, FLOOD, GOODBYE):
             self.network.listen(port, lambda now_ms, port=port: self._accept(port))
