@@ -39,7 +39,7 @@ def read_text(name):
 def read_word(name):
     """Return the text of a short state file without spaces around it, "" when there is none; makes next to no garbage."""
     if not STATE:
-        return (_memory.get(name) or "").strip()
+        return (read_text(name) or "").strip()
     try:
         with open(STATE + "/" + name, "rb") as file:
             count = file.readinto(_word)

@@ -167,7 +167,7 @@ class Outcome:
 
     def heartbeats(self):
         """Return [(ms, content)] of the heartbeats, without the switchings that travel like one."""
-        return [(ms, content) for ms, content in self.uplinks("FF") if "event" not in content]
+        return [(ms, content) for ms, content in self.uplinks("FF") if "event" not in content and "restart" not in content]
 
     def events(self):
         """Return the switchings reported."""
