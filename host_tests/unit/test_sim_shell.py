@@ -450,7 +450,8 @@ def paced():
     shell.flush()
     while loop.next_timer():
         pass
-    os.read(host, 4096)
+    while select.select([host], [], [], 0.05)[0]:  # the kernel hands on what was written when it finds the time
+        os.read(host, 4096)
 
     def write(data):
         os.write(host, data)
@@ -478,7 +479,7 @@ def test_command_and_answer_take_exactly_their_bytes_on_the_wire(paced):
         if piece:
             pieces.append(len(piece))
             on_the_wire = (4 + len(got)) * 10 / (9600 * 2)
-            assert abs(loop.time() - begun - on_the_wire) <= 0.0011  # the core counts whole ms; late timers do not add up
+            assert 0 <= loop.time() - begun - on_the_wire <= 0.0011  # late timers do not add up
     assert got.endswith(b"\r\nOK\r\n") and len(got) > 100
     assert len(pieces) > 1 and max(pieces) <= 64
 
