@@ -15,6 +15,7 @@ import os
 import pathlib
 import shutil
 import signal
+import struct
 import sys
 import time
 
@@ -303,9 +304,38 @@ class Keys:
         return "起弧 arc" if self.welding else "收弧 no arc"
 
 
+_RECORD_HEAD = struct.Struct("<2sHHIII")  # of the terminal's journal: magic, length, code, boot, sequence, CRC
+
+
+def records_in(segment):
+    """Return how many records a segment of the terminal's journal holds, by their lengths."""
+    count = at = 0
+    while at + _RECORD_HEAD.size <= len(segment):
+        at += _RECORD_HEAD.size + _RECORD_HEAD.unpack_from(segment, at)[1]
+        count += 1
+    return count
+
+
+def outbox(flash):
+    """Return what the terminal's journal on flash holds: {rank: records not acknowledged, or not removed yet}."""
+    waiting = {rank: 0 for rank in _RANKS}
+    for path in (flash / "outbox").glob("[0-2].*"):
+        with contextlib.suppress(FileNotFoundError):  # sent and removed since the listing
+            waiting[path.name[0]] += records_in(path.read_bytes())
+    return waiting
+
+
+_RANKS = {"0": "报警 alarms", "1": "事件 events", "2": "定位 positions"}
+
+
 def _rows(world):
     level = {1: "1 通电 powered", 0: "0 断电 unpowered"}.get(world.relay.level(), "— 未驱动 not driven")
-    return [("引脚 relay pin", level), ("时间 world time", f"×{world.factor}")]
+    waiting = " · ".join(f"{_RANKS[rank]} {count}" for rank, count in outbox(world.chip.flash).items())
+    return [
+        ("引脚 relay pin", level),
+        ("待发 outbox", waiting),
+        ("模组 modem", f"{world.family}, ×{world.factor} 时间 time"),
+    ]
 
 
 async def show(options):
