@@ -10,6 +10,7 @@ boots again in this process: the modem, the broker, RTC memory and NVS stay as t
 """
 
 import asyncio
+import builtins
 import gc
 import json
 import os
@@ -38,6 +39,7 @@ _BOOT_MS = 10000
 _LINES = 200  # of the log, kept in RAM before they are written
 _NVS_BLOB_BYTES = 32
 _CAUSES = {"power": machine.PWRON_RESET, "wdt": machine.WDT_RESET, "reset soft": machine.SOFT_RESET}
+_BORROWING = ("terminal.", "modem.")
 _FIRMWARE = ("terminal", "modem", "board", "umqtt")
 
 
@@ -65,8 +67,8 @@ class Life:
         self._watch_orders()
         self._mount()
         self._keep_state()
-        for entry in scenario["calls"]:
-            self._plan(*entry)
+        self._calls = open(scenario["calls"])
+        self._plan_next()
         world.at(scenario["until_ms"], self._over)
         self.core.power(0, True)
 
@@ -165,6 +167,12 @@ class Life:
 
     # ---- what happens on the site
 
+    def _plan_next(self):
+        """Read the next thing to happen: a whole life's would take half of the heap."""
+        line = self._calls.readline()
+        if line:
+            self._plan(*json.loads(line))
+
     def _plan(self, at_ms, part, name, *values):
         if part == "platform":
             call = lambda: self._publish(name, values[0])  # noqa: E731
@@ -178,6 +186,7 @@ class Life:
         def happen():
             if noted:
                 self.note("knob", name, *values)
+            self._plan_next()
             call()
 
         self.world.at(at_ms, happen)
@@ -226,6 +235,8 @@ class Life:
     def run(self):
         """Live until the power goes; return what there is to say about it."""
         hanma_port.stop = self._stop
+        asyncio.Event, asyncio.Lock, asyncio.StreamReader, asyncio.wait_for_ms  # noqa: B018 (frozen: before the hook of imports)
+        self._borrowed = _keep_borrowed()
         gc.collect()
         self._first_b = gc.mem_alloc()
         reason = "power"
@@ -280,6 +291,7 @@ class Life:
         for name in list(sys.modules):
             if name.partition(".")[0] in _FIRMWARE:
                 del sys.modules[name]
+        self._borrowed.clear()
         for pad in machine._pads.values():
             if not pad.held:
                 pad.mode = pad.pull = pad.level = None
@@ -287,6 +299,27 @@ class Life:
         asyncio.new_event_loop()
         self.world.uart = None
         gc.collect()
+
+
+def _keep_borrowed():
+    """Load a module that the firmware borrows (imports without keeping it) once: parsing it again is most of its cost here."""
+    plain, kept = builtins.__import__, {}
+
+    def load(name, *arguments):
+        if name not in kept:
+            if not (arguments and name.startswith(_BORROWING) and name not in sys.modules):
+                return plain(name, *arguments)
+            module = plain(name, *arguments)
+            if len(arguments) == 3 and arguments[0] is None:  # as only borrow() calls it
+                kept[name] = module
+            return module
+        package, _, leaf = name.partition(".")
+        sys.modules[name] = kept[name]
+        setattr(sys.modules[package], leaf, kept[name])
+        return kept[name]
+
+    builtins.__import__ = load
+    return kept
 
 
 class _Gc:

@@ -195,11 +195,23 @@ class QuickUart(io.IOBase):
 
 
 class _QuickQueue(virtual._Queue):
-    """asyncio's queue of waits for streams."""
+    """asyncio's queue of waits for streams: for the UART, the one stream there is."""
+
+    _has_writer = False
+
+    def queue_write(self, stream):
+        """Let the current task wait until stream can be written: at the next look."""
+        self._has_writer = True
+        super().queue_write(stream)
 
     def wait_io_event(self, dt):
         """Wait dt ms (for ever when negative), or less when a stream is ready before."""
-        if self.map and self._wake() or dt == 0:
+        uart = _world.uart
+        if uart and (uart._waiting or self._has_writer):
+            self._has_writer = False
+            if self._wake():
+                return
+        if dt == 0:
             return
         _world.sleep(dt)
 

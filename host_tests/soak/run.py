@@ -12,7 +12,7 @@ from host_tests.soak.month import START_UNIX_MS, Month
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEVICE_ID = "W00000001"
-HEAP = "24M"
+HEAP = "6M"
 FLASH_BLOCKS = 64  # 256 KiB for settings and outbox
 
 # What differs from a terminal's defaults, and why; all of it is printed.
@@ -24,7 +24,7 @@ CONFIG = {
     "heartbeat_s": 300,
     "full_heartbeat_s": 3600,
 }
-WORLD = {"rtt_ms": 60, "slack_ms": 5000}
+WORLD = {"rtt_ms": 60, "slack_ms": 10000}
 _HOST_PARTS = ("port", "sim", "soak")
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 
@@ -83,9 +83,10 @@ def _live_once(directory, number, life, month, paths, config, world, timeout_s):
         "seed": month.seed + number,
         "unix_ms": START_UNIX_MS + life.start_ms,
         "until_ms": life.end_ms - life.start_ms,
-        "calls": life.calls,
+        "calls": str(place / "calls.jsonl"),
         **world,
     }
+    (place / "calls.jsonl").write_text("".join(json.dumps(call) + "\n" for call in life.calls))
     (place / "scenario.json").write_text(json.dumps(scenario))
     command = [str(toolchain.micropython32()), "-X", f"heapsize={HEAP}", str(pathlib.Path(__file__).with_name("start.py"))]
     command += [str(paths[0]), str(paths[1]), str(place / "scenario.json")]
