@@ -13,9 +13,22 @@ from host_tests.soak.month import DAY, HOUR, START_UNIX_MS
 from host_tests.soak.observer import WRONG_EMERGENCY, Observer
 
 _LAST = (
-    "days commands_obeyed commands_refused commands_late records_made records_delivered records_dropped_by_rule records_lost"
-    " emergencies emergencies_wrong recovery_max_s heap_day1_b heap_last_b flash_erases seed"
-).split()
+    "days",
+    "commands_obeyed",
+    "commands_refused",
+    "commands_late",
+    "records_made",
+    "records_delivered",
+    "records_dropped_by_rule",
+    "records_lost",
+    "emergencies",
+    "emergencies_wrong",
+    "recovery_max_s",
+    "heap_day1_b",
+    "heap_last_b",
+    "flash_erases",
+    "seed",
+)
 
 
 def figures(month, seen):

@@ -20,7 +20,6 @@ import sys
 import esp32
 import hanma_port
 import machine
-import time
 import virtual
 
 from host_tests.sim import a76xx
@@ -49,7 +48,7 @@ class Life:
     def __init__(self, scenario):
         self.scenario = scenario
         self.directory = scenario["directory"] + "/"
-        self._log = open(self.directory + "log.jsonl", "w")
+        self._log = open(self.directory + "log.jsonl", "w")  # noqa: SIM115 (open as long as the life)
         self._lines = []
         self._ending = None
         self._wants_to_weld = False
@@ -67,7 +66,7 @@ class Life:
         self._watch_orders()
         self._mount()
         self._keep_state()
-        self._calls = open(scenario["calls"])
+        self._calls = open(scenario["calls"])  # noqa: SIM115 (read as time passes)
         self._plan_next()
         world.at(scenario["until_ms"], self._over)
         self.core.power(0, True)

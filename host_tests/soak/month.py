@@ -165,9 +165,10 @@ class Month:
         if self._chance(20):
             self._order(begin + self._between(10 * SECOND, HOUR), 1, f"{name}-other", job=job + "x")
         if self._chance(15):
-            self._order(begin + self._between(10 * SECOND, HOUR), 1, f"{name}-stale", late_ms=self._between(3 * MINUTE, HOUR), job=job)
+            late_ms = self._between(3 * MINUTE, HOUR)
+            self._order(begin + self._between(10 * SECOND, HOUR), 1, f"{name}-stale", late_ms, job=job)
         if self._chance(10):
-            self._order(end + 20 * MINUTE, 1, f"{name}-future", late_ms=-self._between(7 * MINUTE, HOUR), job=job)
+            self._order(end + 20 * MINUTE, 1, f"{name}-future", -self._between(7 * MINUTE, HOUR), job=job)
         self._plan_welding(begin + 2 * MINUTE, end)
         if self._chance(80):
             barred = {"barred": True} if is_last and self._chance(25) else {}

@@ -127,7 +127,8 @@ class Observer:
         return min(wait_s << self._doubled, max(wait_s, _DOUBLED_MOST_S)) * 1000
 
     def _forbidden(self):
-        return [name for name, on in (("barred", self._barred), ("refused", self.line.is_refused), ("out of service", self._out)) if on]
+        why = {"barred": self._barred, "refused": self.line.is_refused, "out of service": self._out}
+        return [name for name in why if why[name]]
 
     def _emergency_due(self):
         line = self.line
@@ -192,15 +193,22 @@ class Observer:
         if bool(level) == self.powered:
             return
         self.powered = bool(level)
-        if self._expected and self._expected[1] == self.powered:
-            self._expected = None
-            if not self.powered and self.state != LOCKED:
-                self._enter(LOCKED)
+        if self._expected:
+            self._go_as_expected()
         elif not self._unacknowledged(level):
             if self.powered:
                 self._opened()
             else:
                 self._closed()
+
+    def _go_as_expected(self):
+        _, level, law = self._expected
+        self._expected = None
+        if level != self.powered:
+            self._blame(law, "the relay went to %d" % self.powered)
+            self._enter(UNSURE if self.powered else LOCKED)
+        elif not self.powered and self.state != LOCKED:
+            self._enter(LOCKED)
 
     def _unacknowledged(self, level):
         """An order whose acknowledgement was lost explains an edge that follows it at once."""

@@ -8,9 +8,9 @@ that is due in between wakes together; I/O is still answered to the millisecond.
 
 import asyncio
 import io
+import time
 
 import machine
-import time
 import virtual
 import virtual_tasks
 

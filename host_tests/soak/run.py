@@ -54,8 +54,9 @@ def live(days, seed, directory, config=None, world=None, timeout_s=900, progress
     code = _compiled(directory / "code")
     _provision(directory)
     seen = Seen()
+    config, world = dict(CONFIG, **(config or {})), dict(WORLD, **(world or {}))
     for number, life in enumerate(month.lives):
-        result = _live_once(directory, number, life, month, (code, tree), dict(CONFIG, **(config or {})), dict(WORLD, **(world or {})), timeout_s)
+        result = _live_once(directory, number, life, month, (code, tree), config, world, timeout_s)
         seen.lives.append(result)
         seen.lines += _read_log(directory / f"life{number}" / "log.jsonl", life.start_ms)
         if progress:

@@ -8,8 +8,8 @@ import sys
 code, tree, scenario = sys.argv[1:4]
 sys.path[:] = [code + "/host_tests/port", ".frozen", tree + "/lib", code]
 
-import ssl  # noqa: F401 (its stand-in comes before the image's)
+import ssl  # noqa: E402, F401 (its stand-in comes before the image's)
 
-from host_tests.soak import life
+from host_tests.soak import life  # noqa: E402
 
 life.main(scenario)
