@@ -34,7 +34,7 @@ _LAST = (
 def figures(month, seen):
     """Return (dict of figures, the observer after its judgement)."""
     heartbeat_s = run.CONFIG["heartbeat_s"]
-    observer = Observer({"month_unix_ms": START_UNIX_MS}, run.WORLD["slack_ms"], heartbeat_s).judge(seen.lines)
+    observer = Observer({"month_unix_ms": START_UNIX_MS}, run.WORLD["slack_ms"][0], heartbeat_s).judge(seen.lines)
     recovered = ledger.recoveries(seen.lines)
     nvs = ledger.nvs_erases(seen.sum("nvs_entries"))
     found = {
@@ -68,8 +68,9 @@ def settings_text():
     return (
         "Not as on a site: heartbeat_s %(heartbeat_s)d, full_heartbeat_s %(full_heartbeat_s)d, keepalive_s %(keepalive_s)d, no"
         " TLS;" % run.CONFIG
-        + " bytes on the UART take no time and the modem answers commands at once; in quiet times timers are up to"
-        " %(slack_ms)d ms late, together; borrowed modules are parsed once a boot.\n" % run.WORLD
+        + " bytes on the UART take no time and the modem answers commands at once; in quiet times timers are late"
+        " together: to the next 30 s while the session stands and the welder is unpowered, else to the next 5 s;"
+        " borrowed modules are parsed once a boot.\n"
         + "Data files on VfsLfs2 with counted erases; NVS erases are reckoned: one for each 126 entries written.\n"
         "recovery_max_s: end of the last fault to the login. Heap: the whole process, less the world's at its start."
     )

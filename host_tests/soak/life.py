@@ -35,6 +35,7 @@ _RELAY, _KEY, _RESET = 21, 25, 33  # boards/unix.py
 _CONTACT, _WELDING = "pin_22", "pin_23"
 _ATTEND_MS = 3000
 _BOOT_MS = 10000
+_LOGIN = b'{"actionCode":"00"'
 _LINES = 200  # of the log, kept in RAM before they are written
 _NVS_BLOB_BYTES = 32
 _CAUSES = {"power": machine.PWRON_RESET, "wdt": machine.WDT_RESET, "reset soft": machine.SOFT_RESET}
@@ -52,10 +53,10 @@ class Life:
         self._lines = []
         self._ending = None
         self._wants_to_weld = False
-        self._is_powered = False
+        self._is_powered = self._is_undisturbed = False
         self._nvs_commits = self._nvs_entries = 0
         a76xx.DELAYS_MS["simple"] = 0  # the modem answers at once: one wake-up less for each command
-        self.world = world = quick.QuickWorld(scenario["slack_ms"], self._on_edge)
+        self.world = world = quick.QuickWorld(scenario["slack_ms"][0], self._on_edge)
         self.network = LocalNetwork(scenario["rtt_ms"])
         self.core = world.core = ModemCore(self.network, {"unix_ms": scenario["unix_ms"]}, scenario["seed"])
         self.network.attach(self.core)
@@ -91,6 +92,7 @@ class Life:
         if pin == _RELAY:
             self.note("edge", pin, level)
             self._is_powered = level == 1
+            self._pace()
             self._draw_current()
         elif pin == _KEY:
             self.core.power_key(ms, level == 1)
@@ -105,11 +107,15 @@ class Life:
 
     def _on_message(self, _now_ms, topic, payload, _qos, _retain):
         self.note("msg", topic.decode(), payload.decode())
+        if payload.startswith(_LOGIN):
+            self._is_undisturbed = True
+            self._pace()
 
     def _on_broker(self, _now_ms, kind, client_id, detail):
         if kind == "subscribe":
             self.note("up")
         elif kind in ("lost", "disconnect", "protocol"):
+            self._disturb()
             self.note("down", kind)
         elif kind == "refused":
             self.note("refused", detail)
@@ -184,11 +190,21 @@ class Life:
 
         def happen():
             if noted:
+                self._disturb()
                 self.note("knob", name, *values)
             self._plan_next()
             call()
 
         self.world.at(at_ms, happen)
+
+    def _disturb(self):
+        """Something happens to the link: no coarse timers until the next login."""
+        self._is_undisturbed = False
+        self._pace()
+
+    def _pace(self):
+        """Timers may be coarse while nothing is limited by time: unpowered, and the session stands."""
+        self.world.slack_ms = self.scenario["slack_ms"][self._is_undisturbed and not self._is_powered]
 
     def _publish(self, name, text):
         self.note("cmd", name, text)
@@ -260,6 +276,7 @@ class Life:
     def _boot(self, reason):
         """What the chip does at a start: boot.py, then main.py, in the same names. Returns why it is over."""
         self.note("boot", reason)
+        self._disturb()
         self.world.why = None
         hanma_port.RESET_CAUSE = _CAUSES.get(reason, machine.HARD_RESET)
         self.world.silence_watchdog()

@@ -34,7 +34,7 @@ class QuickWorld(virtual.World):
         self.steps = 0
         self.dropped = 0  # bytes for which rxbuf had no room
         self.why = None  # what resets the chip, when that is not the firmware
-        self._slack_ms = slack_ms
+        self.slack_ms = slack_ms
         self._loop_ms = 0  # asyncio's clock
         self._exact_until_ms = 0
         machine.UART = QuickUart
@@ -55,7 +55,7 @@ class QuickWorld(virtual.World):
         if dt >= 0:
             due = self._loop_ms + dt
             if self.ms >= self._exact_until_ms:
-                due += -due % self._slack_ms
+                due += -due % self.slack_ms
         target = self.next_ms()
         if target is None or due is not None and target > due:
             target = due

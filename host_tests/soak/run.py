@@ -24,7 +24,7 @@ CONFIG = {
     "heartbeat_s": 300,
     "full_heartbeat_s": 3600,
 }
-WORLD = {"rtt_ms": 60, "slack_ms": 10000}
+WORLD = {"rtt_ms": 60, "slack_ms": (5000, 30000)}
 _HOST_PARTS = ("port", "sim", "soak")
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 
