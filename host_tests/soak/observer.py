@@ -27,7 +27,7 @@ SETTINGS = {
 }
 WRONG_EMERGENCY = ("emergency too early", "emergency while forbidden", "emergency missing")
 
-LOCKED, AUTHORISED, EMERGENCY, UNSURE = "LOCKED", "AUTHORISED", "EMERGENCY", "UNSURE"
+LOCKED, AUTHORISED, EMERGENCY, UNSURE, OFF = "LOCKED", "AUTHORISED", "EMERGENCY", "UNSURE", "OFF"
 _AHEAD_S = 300  # an order dated further ahead is refused
 _EDGE_S = 2  # whole seconds here and there
 _REPEATS = 32
@@ -167,6 +167,10 @@ class Observer:
             self._expected = (self._now + _STOP_MS, True, "resume")
         elif self.powered:
             self._expected = (self._now + _STOP_MS, False, "resume")
+
+    def _on_end(self, _reason):
+        self._expected = None
+        self._enter(OFF)
 
     def _lose_power(self):
         self.powered = False

@@ -42,7 +42,8 @@ def test_a_gap_in_the_numbers_is_a_lost_record():
 
 
 def test_a_gap_that_the_terminal_explains_is_dropped_by_rule():
-    explained = _up(40, "E0", {"kind": "records_dropped", "boot": 1, "seq": 5, "detail": {"boot": 1, "from": 2, "to": 3, "count": 2}})
+    detail = {"boot": 1, "from": 2, "to": 3, "count": 2, "rank": 2}
+    explained = _up(40, "E0", {"kind": "records_dropped", "boot": 1, "seq": 5, "detail": detail})
     lines = [_event(20, 1, 1, 1, "resumed"), _event(30, 1, 4, 1, "resumed"), explained]
     assert _counts(START + lines) == (5, 3, 2, 0)
 

@@ -240,6 +240,11 @@ def test_a_power_cut_that_leaves_the_welder_powered():
     assert laws(START, ON, later, end(13 * _MINUTE)) == ["emergency too early"]
 
 
+def test_nothing_is_due_while_the_power_is_off():
+    night = [end(OPENED), boot(OPENED + 20 * _HOUR), edge(OPENED + 20 * _HOUR, 0), alive(OPENED + 20 * _HOUR)]
+    assert laws(START, OUTAGE, night, login(OPENED + 20 * _HOUR + _MINUTE), end(OPENED + 21 * _HOUR)) == []
+
+
 def test_a_ban_outlives_a_power_cut():
     cut = [end(10 * _MINUTE), boot(11 * _MINUTE), edge(11 * _MINUTE, 0), dead(11 * _MINUTE + _S)]
     ban = order(2 * _MINUTE, 0, "ban", barred=True)
