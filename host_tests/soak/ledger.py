@@ -12,6 +12,7 @@ from host_tests.soak.line import Line
 
 _LATE_MS = 10000
 _NOT_SWITCHED = ("resumed", "power_lost")  # causes of events that no edge belongs to
+_RECORDS = ("FF", "EF", "E0")
 _NVS_PAGE_ENTRIES = 126  # esp-idf, nvs_flash: 32-byte entries in a page of 4 KiB
 
 
@@ -42,21 +43,45 @@ class _Boot:
         self.numbers = set()
         self.texts = set()
         self.switchings = set()
-        self.dropped = 0
         self.edges = 0
 
-    def sums(self):
-        """Return (made, delivered, dropped by rule, lost)."""
-        delivered = len(self.numbers) + len(self.texts)
-        made = max(max(self.numbers, default=0), delivered)
-        made += max(0, self.edges - len(self.switchings) - max(0, made - delivered))
-        return made, delivered, min(self.dropped, made - delivered), max(0, made - delivered - self.dropped)
+    @property
+    def delivered(self):
+        """How many different ones have arrived."""
+        return len(self.numbers) + len(self.texts)
+
+    @property
+    def missing(self):
+        """Numbers below the highest that have not arrived, unless records without a number may account for them."""
+        numbers = range(1, max(self.numbers, default=0) + 1)
+        return [number for number in numbers if number not in self.numbers][len(self.texts) :]
+
+    @property
+    def silent(self):
+        """How many edges have no event, beyond the numbers that are missing anyway."""
+        return max(0, self.edges - len(self.switchings) - len(self.missing))
+
+
+class _Gap:
+    """Records that were dropped by rule: from and to are (boot, number)."""
+
+    def __init__(self, detail):
+        self.first, self.last = tuple(detail["from"]), tuple(detail["to"])
+        self.left = detail["count"]
+
+    def explains(self, name):
+        """Whether it accounts for this record; it does so for no more than it counts."""
+        if self.left and self.first <= name <= self.last:
+            self.left -= 1
+            return True
+        return False
 
 
 def records(lines):
     """Return {"records_made", "records_delivered", "records_dropped_by_rule", "records_lost"}."""
-    boots = {}
+    boots, gaps = {}, {}
     number = logged_in = 0
+    level = None
     for line in lines:
         if line[1] == "boot":
             number += 1
@@ -69,34 +94,35 @@ def records(lines):
             message = json.loads(line[3])
             if message["actionCode"] == "00":
                 logged_in = message["content"]["reset"]["boot"]
-            _enter(boots, logged_in, message)
-    return _summed(boots)
+            _enter(boots, gaps, logged_in, message)
+    return _summed(boots, list(gaps.values()))
 
 
-def _summed(boots):
-    sums = [boot.sums() for boot in boots.values()]
-    names = ("records_made", "records_delivered", "records_dropped_by_rule", "records_lost")
-    return {name: sum(column) for name, column in zip(names, zip(*sums, strict=True), strict=True)}
-
-
-def _enter(boots, logged_in, message):
+def _enter(boots, gaps, logged_in, message):
     content = message["content"]
     inner = content.get("event", content)
-    if message["actionCode"] not in ("FF", "EF", "E0") or message["actionCode"] == "FF" and "event" not in content:
+    code = message["actionCode"]
+    if code not in _RECORDS or code == "FF" and "event" not in content and "seq" not in content:
         return
-    is_numbered = "seq" in inner or "seq" in content
-    made_in = inner.get("boot", content.get("boot", logged_in)) if is_numbered else logged_in
-    boot = boots.setdefault(made_in, _Boot())
-    if is_numbered:
-        boot.numbers.add(inner.get("seq", content.get("seq")))
+    boot = boots.setdefault(inner.get("boot", logged_in), _Boot())
+    if "seq" in inner:
+        boot.numbers.add(inner["seq"])
     else:
         boot.texts.add(json.dumps(content, sort_keys=True))
     if "event" in content and inner["cause"] not in _NOT_SWITCHED:
         boot.switchings.add(inner.get("seq"))
     if content.get("kind") == "records_dropped":
-        detail = content["detail"]
-        detail = json.loads(detail) if isinstance(detail, str) else detail
-        boots.setdefault(detail["boot"], _Boot()).dropped += detail["count"]
+        gaps[inner["boot"], inner["seq"]] = _Gap(content["detail"])
+
+
+def _summed(boots, gaps):
+    delivered = sum(boot.delivered for boot in boots.values())
+    missing = [(number, name) for number, boot in boots.items() for name in boot.missing]
+    silent = sum(boot.silent for boot in boots.values())
+    dropped = len([name for name in missing if any(gap.explains(name) for gap in gaps)])
+    lost = len(missing) - dropped + silent
+    sums = (delivered + dropped + lost, delivered, dropped, lost)
+    return dict(zip(("records_made", "records_delivered", "records_dropped_by_rule", "records_lost"), sums, strict=True))
 
 
 def recoveries(lines):

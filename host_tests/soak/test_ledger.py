@@ -42,10 +42,16 @@ def test_a_gap_in_the_numbers_is_a_lost_record():
 
 
 def test_a_gap_that_the_terminal_explains_is_dropped_by_rule():
-    detail = {"boot": 1, "from": 2, "to": 3, "count": 2, "rank": 2}
+    detail = {"from": [1, 2], "to": [1, 3], "count": 2, "rank": 2}
     explained = _up(40, "E0", {"kind": "records_dropped", "boot": 1, "seq": 5, "detail": detail})
     lines = [_event(20, 1, 1, 1, "resumed"), _event(30, 1, 4, 1, "resumed"), explained]
     assert _counts(START + lines) == (5, 3, 2, 0)
+
+
+def test_an_explanation_covers_no_more_than_it_counts():
+    detail = {"from": [1, 2], "to": [1, 4], "count": 1, "rank": 2}
+    explained = _up(40, "E0", {"kind": "records_dropped", "boot": 1, "seq": 5, "detail": detail})
+    assert _counts(START + [_event(20, 1, 1, 1, "resumed"), explained]) == (5, 2, 1, 2)
 
 
 def test_a_switching_that_is_never_reported_is_lost_even_without_a_gap():
