@@ -35,7 +35,7 @@ _RELAY, _KEY, _RESET = 21, 25, 33  # boards/unix.py
 _CONTACT, _WELDING = "pin_22", "pin_23"
 _ATTEND_MS = 3000
 _BOOT_MS = 10000
-_LOGIN = b'{"actionCode":"00"'
+_OFFLINE = b'{"actionCode":"Z0"'  # the will, too
 _LINES = 200  # of the log, kept in RAM before they are written
 _NVS_BLOB_BYTES = 32
 _CAUSES = {"power": machine.PWRON_RESET, "wdt": machine.WDT_RESET, "reset soft": machine.SOFT_RESET}
@@ -107,7 +107,7 @@ class Life:
 
     def _on_message(self, _now_ms, topic, payload, _qos, _retain):
         self.note("msg", topic.decode(), payload.decode())
-        if payload.startswith(_LOGIN):
+        if topic.endswith(b"/up") and not self._is_undisturbed and not payload.startswith(_OFFLINE):
             self._is_undisturbed = True
             self._pace()
 
@@ -190,7 +190,8 @@ class Life:
 
         def happen():
             if noted:
-                self._disturb()
+                if name != "clock":
+                    self._disturb()
                 self.note("knob", name, *values)
             self._plan_next()
             call()
@@ -198,7 +199,7 @@ class Life:
         self.world.at(at_ms, happen)
 
     def _disturb(self):
-        """Something happens to the link: no coarse timers until the next login."""
+        """Something happens to the link: no coarse timers until the terminal is heard."""
         self._is_undisturbed = False
         self._pace()
 
@@ -234,7 +235,7 @@ class Life:
             self._broker_runs(True)
 
     def _clock(self, error_ms):
-        """From now on the network tells a time that is wrong by so much."""
+        """From now on the network tells a time that is wrong by so much; a terminal that knows the time does not ask."""
         right_ms = self.scenario["unix_ms"] + self.world.ms
         self.core.radio.set_time(self.world.ms, right_ms + error_ms)
 

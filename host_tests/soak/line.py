@@ -35,6 +35,9 @@ class Line:
         if kind == "knob":
             self._turn(ms, line[2], line[3:])
         elif kind == "boot":
+            if line[2] == "power":  # what is impossible now is told again
+                self._bad_knobs = {}
+                self.impossible_since = None
             self._refusals = 0
             self.login_since = None
             self._lose(ms, True)

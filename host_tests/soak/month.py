@@ -92,7 +92,7 @@ class Month:
                 self.lives.append(Life(start, off))
                 start = on
         self.lives.append(Life(start, self.end_ms))
-        for life in self.lives[1:]:
+        for life in self.lives[1:-1]:
             if self._chance(30):
                 life.clock_error_ms = self._random.choice((-1, 1)) * self._between(4 * MINUTE, 50 * MINUTE)
 
@@ -110,6 +110,9 @@ class Month:
             begin, over = KINDS[outage.kind]
             self._calls.append([outage.start_ms, *begin])
             self._calls.append([outage.end_ms, *over])
+            if outage.kind == "dead_network" and outage.end_ms - outage.start_ms > 15 * SECOND and self._chance(60):
+                at = self._between(outage.start_ms + SECOND, min(outage.end_ms, outage.start_ms + 90 * SECOND))
+                self._order(at, self._random.choice((0, 1)), f"late{outage.start_ms}")
 
     def _outage_length(self):
         kind = self._random.random()
@@ -140,6 +143,8 @@ class Month:
                 at = start + self._between(0, 22 * HOUR)
                 self._add(at, "site", "refuse", 5)
                 self._add(at + self._between(20 * MINUTE, 2 * HOUR), "site", "refuse", 0)
+            if self._chance(20):  # the network tells another time while the terminal runs
+                self._add(start + self._between(0, DAY), "site", "clock", self._random.choice((-1, 1)) * self._between(HOUR, DAY))
             for hour in (5, 11, 17, 23):
                 self._add(start + hour * HOUR + 59 * MINUTE, "site", "heap")
 

@@ -59,7 +59,7 @@ class Observer:
         self._still_since = 0  # None while current flows
         self._job = None
         self._barred = self._out = False
-        self._clock_wrong = False
+        self._clock_wrong = self._network_wrong = False  # what the terminal was told, and what it would be told now
         self._answered = []  # (id, action) of the last orders
         self._doubled = 0
         self._sum_ms = 0  # of good link in this emergency, as the terminal may see it at the most
@@ -155,6 +155,8 @@ class Observer:
     def _on_boot(self, reason):
         self._boot = self._now
         self._told = set()
+        self._network_wrong = self._network_wrong and reason != "power"  # each life has a network of its own
+        self._clock_wrong = self._network_wrong
         if reason == "power":
             self._resumed = []
             self._lose_power()
@@ -174,14 +176,15 @@ class Observer:
 
     def _lose_power(self):
         self.powered = False
-        self._clock_wrong = False
         self._still_since = self._now
         self._enter(LOCKED)
         self._expected = (self._now + _STOP_MS, False, "locked after a power cut")
 
     def _on_knob(self, name, *values):
         if name == "clock":
-            self._clock_wrong = bool(values[0])
+            self._network_wrong = bool(values[0])
+            if self.line.login_since is None:
+                self._clock_wrong = self._network_wrong
 
     def _on_weld(self, level):
         self._still_since = None if level else self._now

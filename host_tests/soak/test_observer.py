@@ -245,10 +245,20 @@ def test_nothing_is_due_while_the_power_is_off():
     assert laws(START, OUTAGE, night, login(OPENED + 20 * _HOUR + _MINUTE), end(OPENED + 21 * _HOUR)) == []
 
 
+def test_an_outage_that_ends_while_the_power_is_off_is_over_at_the_next_start():
+    night = [end(OPENED), boot(OPENED + _HOUR), edge(OPENED + _HOUR, 0), login(OPENED + _HOUR + 20 * _S)]
+    assert laws(START, OUTAGE, night, end(OPENED + 3 * _HOUR)) == []
+
+
 def test_a_ban_outlives_a_power_cut():
     cut = [end(10 * _MINUTE), boot(11 * _MINUTE), edge(11 * _MINUTE, 0), dead(11 * _MINUTE + _S)]
     ban = order(2 * _MINUTE, 0, "ban", barred=True)
     assert laws(START, ban, cut, edge(30 * _MINUTE, 1), end(31 * _MINUTE)) == ["emergency while forbidden"]
+
+
+def test_a_network_that_tells_another_time_changes_nothing_for_a_terminal_that_knows_it():
+    wrong = [30 * _S, "knob", "clock", _HOUR]
+    assert laws(START, wrong, order(_MINUTE, 1, "on"), end(2 * _MINUTE)) == ["a valid order is obeyed"]
 
 
 @pytest.mark.parametrize("error_ms", [-_HOUR, _HOUR])
