@@ -3,6 +3,7 @@
 import argparse
 import json
 import pathlib
+import resource
 import shutil
 import sys
 import tempfile
@@ -82,7 +83,9 @@ def report(found, observer, took_s):
     print()
     for name, value in found.items():
         print(f"  {name:<26}{value:>12}")
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
     print(f"  {'host_seconds':<26}{took_s:>12.0f}")
+    print(f"  {'host_cpu_seconds':<26}{used.ru_utime + used.ru_stime:>12.0f}")
     for ms, law, text in observer.violations:
         print(f"  VIOLATION day {ms // DAY + 1} {ms % DAY / HOUR:.4f} h ({ms} ms): {law}: {text}")
     print(json.dumps({name: found[name] for name in _LAST}))

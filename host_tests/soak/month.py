@@ -80,10 +80,10 @@ class Month:
         for day in range(self.days):
             if self.days > _LONG_RUN_FROM and day >= _LONG_RUN_FROM:
                 break
-            if self._chance(35) or day == 0:
+            if self._chance(35) or day == 1:
                 at = day * DAY + self._between(20 * HOUR, 24 * HOUR)
                 cuts.append((at, at + self._between(2 * HOUR, 8 * HOUR)))
-            if self._chance(15) or day == 1:
+            if self._chance(15) or day == 0:
                 at = day * DAY + self._between(9 * HOUR, 16 * HOUR)
                 cuts.append((at, at + self._between(2 * SECOND, 3 * MINUTE)))
         start = 0
