@@ -11,10 +11,12 @@ DEMO ?=
 SOURCE ?=
 BOARD ?=
 FAMILY ?=
+DAYS ?= 30
+SEED ?=
 export SOURCE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check stage benchmark clean
+.PHONY: help run test check stage benchmark soak clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +46,9 @@ endif
 
 benchmark: $(READY) ## figures: a table, then one line of JSON
 	$(BIN)/python -m host_tests.benchmarks
+
+soak: $(READY) ## DAYS=30: a month of a rough site in minutes (SEED=7 repeats one): laws of the interlock, lost records; a table and one line of JSON
+	$(BIN)/python -m host_tests.soak --days $(DAYS) $(if $(SEED),--seed $(SEED))
 
 clean: ## remove what was made: .venv, build, caches
 	rm -rf $(VENV) build .hypothesis .pytest_cache .ruff_cache tools/hanma.egg-info

@@ -121,6 +121,9 @@ class Conversation(Output):
             piece = piece.lstrip(b"\n")
         if self.echo and self._trained:
             self.put(piece)
+        if b"\x08" not in piece and b"\x7f" not in piece and len(self._line) + len(piece) <= _LINE_LIMIT:
+            self._line += piece
+            return
         for byte in piece:
             if byte in (0x08, 0x7F):
                 self._line[-1:] = b""
