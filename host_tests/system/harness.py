@@ -150,6 +150,15 @@ class Platform:
         """Return the switchings reported, oldest first."""
         return [content["event"] for content in self.uplinks("FF") if "event" in content]
 
+    def records(self):
+        """Return {(boot, seq): content} of everything that must not be lost, as it came first."""
+        found = {}
+        for content in self.uplinks("FF") + self.uplinks("EF") + self.uplinks("E0"):
+            named = content.get("event", content)
+            if "seq" in named:
+                found.setdefault((named["boot"], named["seq"]), content)
+        return found
+
     def alarms(self, kind=None):
         """Return the alarms reported, of one kind or all."""
         return [content for content in self.uplinks("E0") if kind in (None, content["kind"])]
@@ -158,7 +167,7 @@ class Platform:
         """Return all heartbeats put together: what the platform knows of the terminal now."""
         known = {}
         for content in self.uplinks("FF"):
-            if "event" not in content:
+            if "event" not in content and "restart" not in content:
                 known.update(content)
         return known
 
@@ -196,7 +205,8 @@ class World:
 
     profile: plain or iotda. tls: None, or a kind of server certificate of `certificates.make` ("good", "expired", …).
     broker: "mosquitto", "own" or "amqtt". config: settings beside the harness's own. factor: terminal seconds per host
-    second. sim: more arguments of the simulator. micropython, heap: the interpreter and its -X heapsize.
+    second. family: the modem's (see sim.families). sim: more arguments of the simulator. micropython, heap: the
+    interpreter and its -X heapsize.
     """
 
     def __init__(
@@ -212,6 +222,7 @@ class World:
         heap=None,
         power=True,
         board="unix",
+        family="a76xx",
     ):
         self.directory = pathlib.Path(directory)
         self.factor = factor
@@ -224,6 +235,7 @@ class World:
         self._heap = heap
         self._power = power
         self._board = board
+        self._family = family
         self._stack = contextlib.ExitStack()
 
     def __enter__(self):
@@ -275,7 +287,7 @@ class World:
     def start_simulator(self):
         """Start the modem simulator."""
         command = [sys.executable, "-m", "host_tests.sim", "--speed", str(self.factor), "--seed", "1"]
-        command += self._sim_arguments
+        command += ["--family", self._family, *self._sim_arguments]
         self._sim_process = Process(command, self.directory / "sim.log")
         self._stack.callback(self._sim_process.close)
         hello = self._sim_process.hello()

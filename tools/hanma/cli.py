@@ -75,6 +75,20 @@ def _table(staged):
     return table
 
 
+@app.command("names")
+def names_command(
+    console: Annotated[typer.FileText, typer.Argument(help="The console's text; - reads standard input.")] = "-",
+):
+    """Name the functions in a terminal's traceback as they are written.
+
+    Staging shortens names for the sake of the heap: `in aQ` says little. Use the commit that the terminal runs.
+    """
+    try:
+        typer.echo(staging.long_names(console.read()), nl=False)
+    except staging.StageError as error:
+        _fail(error)
+
+
 @app.command("boards")
 def boards_command():
     """List the boards there is a description of."""

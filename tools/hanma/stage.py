@@ -8,7 +8,6 @@ import ast
 import hashlib
 import pathlib
 import shutil
-import tokenize
 from dataclasses import dataclass
 
 from hanma import shorten, toolchain
@@ -96,10 +95,7 @@ def stage(board, out, source=False):
     out = pathlib.Path(out).absolute()
     parts = _parts(board)
     _check_out(out)
-    try:
-        short = None if source else _Shortener()
-    except (SyntaxError, tokenize.TokenError) as error:
-        raise StageError(f"a file of the firmware is no Python: SyntaxError: {error}") from error
+    short = None if source else shortener()
     with toolchain.making(out) as fresh:
         files = tuple(_place(fresh, path, origin, source, short) for path, origin in parts)
         digest = _digest(fresh)
@@ -143,18 +139,19 @@ def _check_out(out):
         raise StageError(f"{out} holds {named}, not put there by staging: name another directory")
 
 
-class _Shortener:
-    """Shortens the names of one firmware file; whatever the board, in the same way."""
+def shortener():
+    """Return what shortens the firmware's names; whatever the board, in the same way. Raises StageError."""
+    files = {str(path): path.read_text(encoding="utf-8") for path in FIRMWARE.rglob("*.py")}
+    try:
+        return shorten.Shortener(files, [str(FIRMWARE / name) for name in _AS_SOURCE if str(FIRMWARE / name) in files])
+    except SyntaxError as error:
+        raise StageError(f"a file of the firmware is no Python: SyntaxError: {error}") from error
 
-    def __init__(self):
-        files = {str(path): path.read_text(encoding="utf-8") for path in FIRMWARE.rglob("*.py")}
-        self._names = shorten.short_names(files)
-        self._keywords = set().union(*(shorten.keywords_in(text) for text in files.values()))
 
-    def __call__(self, path):
-        """Return the text of a file with short names."""
-        text = shorten.shortened(path.read_text(encoding="utf-8"), self._names)
-        return shorten.with_short_arguments(text, self._keywords)
+def long_names(text):
+    """Return a terminal's console with the functions of its tracebacks named as in firmware/. Raises StageError."""
+    files = {_name_of(path.as_posix()): path.read_text(encoding="utf-8") for path in FIRMWARE.rglob("*.py")}
+    return shorten.long_names(files, shortener().short, text)
 
 
 def _place(tree, path, origin, source, short):
@@ -166,7 +163,7 @@ def _place(tree, path, origin, source, short):
     if path == _BOARD:
         written.write_text(f"BOARD = {load_board(origin.stem)!r}\n", encoding="utf-8")
     elif compiled and FIRMWARE in origin.parents:
-        written.write_text(short(origin), encoding="utf-8")
+        written.write_text(short(origin.read_text(encoding="utf-8")), encoding="utf-8")
     else:
         shutil.copyfile(origin, written)
     if compiled:
