@@ -52,9 +52,12 @@ class Ledger:
         seen = {}
         last = {}
         previous_rank = -1
-        for rank, boot, sequence, _code, payload in records:
-            number = (boot, sequence)
-            mark = self._look(rank, number, inner(payload), numbers)
+        for record in records:
+            if len(record) < 5:
+                self.find(INVENTED, repr(record))
+                continue
+            rank, number = record[0], (record[1], record[2])
+            mark = self._look(rank, number, inner(record[4]), numbers)
             if number in seen:
                 self.find(TWICE, "%r handed out twice" % (number,))
             seen[number] = mark
