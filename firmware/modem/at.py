@@ -156,10 +156,8 @@ class Conversation:
         return bytes(self._line[: self._length])
 
     def _finish(self):
+        self.begin()
         self.busy = False
-        self._answer = None
-        self._armed = False
-        self._sink = None
 
     def _take_line(self):
         start = self._at
@@ -209,22 +207,18 @@ class Conversation:
         stop = self._fill
         while stop and line[stop - 1] <= 32:
             stop -= 1
-        start = line.rfind(b"\r", 0, stop) + 1
-        while start < stop and line[start] <= 32:
-            start += 1
-        colon = line.find(b":", start, stop)
-        gap = colon + 1
-        if colon >= 0:
-            while gap < stop and line[gap] == 32:
-                gap += 1
         fill = 0
-        if start == 0 and gap == colon + 1:
-            fill = stop
-        else:
-            for i in range(start, stop):
-                if not colon < i < gap:
-                    line[fill] = line[i]
-                    fill += 1
+        blank = 32  # what is no text here
+        colon = False
+        for i in range(line.rfind(b"\r", 0, stop) + 1, stop):
+            byte = line[i]
+            if byte > blank:
+                line[fill] = byte
+                fill += 1
+                blank = -1
+                if byte == 58 and not colon:
+                    colon = True
+                    blank = 32
         self._fill = fill
 
     def _judge(self):
@@ -280,13 +274,7 @@ class Conversation:
         if not self._line.startswith(self._answer) or self._length < len(self._answer):
             return False
         self._skip = len(self._answer)
-        commas = self._commas
-        for i in range(self._skip, self._length):
-            if not commas:
-                break
-            if self._line[i] == 44:
-                commas -= 1
-        return not commas
+        return self._line.count(b",", self._skip, self._length) >= self._commas
 
     def _take_final(self, ok):
         if not self.busy or self._early and (ok or self._strict):

@@ -40,7 +40,7 @@ class BlockingSocket(io.IOBase):
         """Connect to (address or name, port)."""
         host = resolve(self._modem, address[0], self._timeout_ms)
         try:
-            self._sock = self._modem.sockets.take()
+            self._sock = borrow("dial").take(self._modem.sockets)
         except ModemError as problem:
             _fail(problem.code)
         self._stream = self._sock.stream

@@ -78,14 +78,14 @@ async def _climb_up(modem, rows):
 async def _find(modem, rows):
     # The speed at which the modem answers.
     channel = modem.channel
-    first = modem._settings.get("baud") or rows.BAUDS[0]
-    for baudrate in (channel._baudrate or first,) + rows.BAUDS:
+    first = modem.settings.get("baud") or rows.BAUDS[0]
+    for baudrate in (channel.baudrate or first,) + rows.BAUDS:
         _set_baudrate(channel, baudrate)
         for _ in range(2):  # the first may only train the modem's own search
             if await _knock(modem, rows):
                 await channel.ask(modem.dialect.PROBES[0], strict=True)  # no late OK is left behind
                 modem._deaf = False
-                modem._powered = True
+                modem.powered = True
                 return
     _set_baudrate(channel, first)
     modem._deaf = True
@@ -94,8 +94,8 @@ async def _find(modem, rows):
 
 def _set_baudrate(channel, baudrate):
     # What was half read is lost.
-    if baudrate != channel._baudrate:
-        channel._baudrate = baudrate
+    if baudrate != channel.baudrate:
+        channel.baudrate = baudrate
         channel._uart.init(baudrate=baudrate)
         channel._talk.abandon()
 
@@ -115,13 +115,13 @@ async def _await_sim(modem, rows):
         if modem._since(start) >= _SIM_MS:
             modem._lack_sim()
             raise ModemError("no_sim", "sim")
-        await modem._pause(_AGAIN_MS)
+        await _pause(modem, _AGAIN_MS)
         await modem._read_sim()
     modem.iccid = await _read(modem, rows.ICCID)
     imsi = await _read(modem, rows.IMSI)
     if imsi != modem.imsi:
         modem.imsi = imsi
-        modem._access = 0
+        modem.access = 0
 
 
 async def _await_registration(modem):
@@ -131,28 +131,28 @@ async def _await_registration(modem):
         modem._set_cause(modem._no_network())
         if modem._since(start) >= _REGISTER_MS:
             raise ModemError(modem.cause, "registration")
-        await modem._pause(_LISTEN_MS)
+        await _pause(modem, _LISTEN_MS)
         await modem._read_network()
 
 
 async def _open_call(modem, rows):
     # On one access point after the other.
-    settings = modem._settings
+    settings = modem.settings
     names = borrow("carriers").access_points(modem.imsi, settings.get("apn"))
     start = time.ticks_ms()
     for _ in range(2 * len(names)):
         modem._set_cause("no_data_call")
-        name = names[modem._access // 2 % len(names)]
+        name = names[modem.access // 2 % len(names)]
         for row in rows.call_setup(name, settings.get("apn_user"), settings.get("apn_password") or ""):
             await modem._ask(row)
-        error = await modem._try(modem._later("call", rows.CALL, rows.CALL_MS))
+        error = await modem._try(borrow("late").ask(modem, "call", rows.CALL, rows.CALL_MS))
         if error == b"0" or await _call_stands(modem, rows):
-            modem._access &= -2
+            modem.access &= -2
             return
-        modem._access += 1
+        modem.access += 1
         if modem._since(start) > _CALLS_MS:
             break
-        await modem._pause(_AGAIN_MS)
+        await _pause(modem, _AGAIN_MS)
         await _close_call(modem, rows)
     raise ModemError("no_data_call", "open")
 
@@ -163,7 +163,13 @@ async def _call_stands(modem, rows):
 
 async def _close_call(modem, rows):
     modem.sockets.drop_all("no_data_call")
-    await modem._try(modem._later("call_closed", rows.CALL_CLOSE, modem.dialect.CLOSE_MS))
+    await modem._try(borrow("late").ask(modem, "call_closed", rows.CALL_CLOSE, modem.dialect.CLOSE_MS))
+
+
+async def _pause(modem, timeout_ms):
+    await modem._change(timeout_ms)
+    if modem._rebooted:
+        raise ModemError("rebooted", "wait")
 
 
 async def _read(modem, row):
@@ -178,11 +184,13 @@ async def _recover(modem, rows, code):
     modem._on_tick(time.ticks_ms())
     ladder = borrow("ladder")
     modem._memory = modem._memory or ladder.start()
-    rung, wait_s = ladder.climb(modem._memory, modem._cycles_s, modem._seconds, _LOWEST[code], _rungs(modem))
+    rung, wait_s = ladder.climb(modem._memory, modem.cycles_s, modem._seconds, _LOWEST[code], _rungs(modem))
     if rung is None:  # nothing to take now; what heals by itself is seen by trying again without a cure
         await modem._change(5000 if wait_s is None else 1000 * min(30, wait_s))
     elif rung == _SOCKETS:
-        modem.sockets.close_all()
+        for sock in modem.sockets._links:
+            if sock:
+                sock.start_close()
     elif rung == _CALL:
         modem.counters["reopened"] += 1
         await _close_call(modem, rows)
@@ -194,9 +202,9 @@ async def _recover(modem, rows, code):
 
 def _rungs(modem):
     rungs = [] if modem._deaf else [_SOCKETS, _CALL, _RADIO]
-    if modem._power and modem._power.key:
+    if modem.power and modem.power.key:
         rungs.append(_POWER)
-    if modem._power and modem._power.reset:
+    if modem.power and modem.power.reset:
         rungs.append(_RESET)
     return rungs
 
@@ -205,13 +213,13 @@ async def _restart(modem, rows, rung):
     if rung == _RADIO:
         await modem._ask(rows.RADIO)
     elif rung == _RESET:
-        await _hold(modem._power.reset, rows.RESET_MS)
+        await _hold(modem.power.reset, rows.RESET_MS)
     else:
-        if modem._powered:
-            await _hold(modem._power.key, rows.KEY_OFF_MS)
+        if modem.powered:
+            await _hold(modem.power.key, rows.KEY_OFF_MS)
             await asyncio.sleep_ms(rows.KEY_GAP_MS)
-        modem._powered = True
-        await _hold(modem._power.key, rows.KEY_ON_MS)
+        modem.powered = True
+        await _hold(modem.power.key, rows.KEY_ON_MS)
     # Until it says that it has started, or answers.
     modem.channel.drop_all("rebooted")
     modem._rebooted = False

@@ -15,7 +15,7 @@ from asyncio import core
 
 from micropython import const
 
-from modem.at import Conversation, ModemError, text
+from modem.at import ModemError, text
 
 _PIECE = const(256)  # bytes given to the UART at once: 22 ms at 115200 where its buffer is full
 _ROUNDS = const(4)  # windows taken up before other tasks run
@@ -39,24 +39,25 @@ class Pending:
         self.value = None
         self.error = None
         self._event = None  # made when somebody waits
+        self._on_end = None
 
     def finish(self, value=None, error=None):
-        """End it; a second end changes nothing."""
+        """End it and tell who asked; a second end changes nothing."""
         if not self.finished:
             self.finished = True
             self.value = value
             self.error = error
             if self._event:
                 self._event.set()
+            if self._on_end:
+                self._on_end(self)
 
     async def wait(self, timeout_ms=None):
         """Return the value when it has ended, or raise ModemError; after timeout_ms it ends with `timeout`. May
         be cancelled."""
         if not self.finished:
             self._event = self._event or asyncio.Event()
-            try:
-                await wait_for(self._event, timeout_ms)
-            except asyncio.TimeoutError:
+            if not await wait_for(self._event, timeout_ms):
                 self.finish(None, "timeout")
         if self.error:
             raise ModemError(self.error, self.doing)
@@ -66,51 +67,26 @@ class Pending:
 class Command(Pending):
     """A command line: a dialect's row, and what a send or a read needs beside it.
 
-    payload: sent at the prompt; sink: takes counted data; on_data(count): it has, -1 when it was damaged;
-    on_end(command): called when over; careful: after a time-out the channel finds its footing again; strict:
-    results ahead of the answer are late ones of other commands.
+    on_end(command): called when over; payload: sent at the prompt; sink: takes counted data; on_data(count): it has, -1
+    when it was damaged; careful: after a time-out the channel finds its footing again; strict: results ahead of the
+    answer are late ones of other commands.
     """
 
-    def __init__(self, row, payload=None, sink=None, on_data=None, on_end=None, careful=True, strict=False):
+    def __init__(self, row, on_end=None, payload=None, sink=None, on_data=None, careful=True, strict=False):
         super().__init__(row[0])
         self._row = row + _ROW[len(row) :]
+        self._on_end = on_end
         self._payload = payload
         self._sink = sink
         self._on_data = on_data
-        self._on_end = on_end
         self._careful = careful
         self._strict = strict
-
-    def finish(self, value=None, error=None):
-        """End it and tell who asked."""
-        if not self.finished:
-            super().finish(value, error)
-            if self._on_end:
-                self._on_end(self)
 
 
 class Channel:
     """One UART, open at `baudrate`, with one modem at its end. `on_urc(name, value)` is told what the modem says
-    by itself, and `silent` when it answers nothing; `on_tick(now)` is called four times a second. counts: dict that gets
-    commands, timeouts, unknown_lines, overlong."""
-
-    def __init__(self, uart, dialect, baudrate, on_urc, on_tick, counts):
-        self._uart = uart
-        self._baudrate = baudrate  # what the UART is set to, bit/s; None when nobody told
-        self._dialect = dialect
-        self._on_urc = on_urc
-        self._on_tick = on_tick
-        self._talk = Conversation(dialect)
-        self._queue = []
-        self._current = None
-        self._deadline = 0
-        self._probes_left = 0  # while finding the footing
-        self._late = None  # a payload whose prompt may still come
-        self._out = None  # memoryview of what the UART has not taken yet
-        self._out_next = None  # what goes out after it
-        self._out_more = asyncio.Event()
-        self._counts = counts
-        counts["commands"] = counts["timeouts"] = 0
+    by itself, and `silent` when it answers nothing; `on_tick(now)` is called four times a second. Made by modem.fresh,
+    which tells what it consists of."""
 
     # --- commands
 
@@ -158,27 +134,24 @@ class Channel:
         self._send(line + b"\r")
 
     def _stop(self):
-        self._current = self._out = self._out_next = None
+        # Nothing is in flight any more, and nothing of it goes out or is half read.
+        self._current = None
+        self._out = b""
         self._talk.abandon()
 
     # --- bytes out
 
     def _send(self, data):
-        if self._out:
-            self._out_next = data
-        else:
-            self._out = memoryview(data)
-            self.push()
+        # What still waits there is rare and short: a command line ahead of its payload.
+        self._out = memoryview(bytes(self._out) + data if self._out else data)
+        self.push()
         if self._out:
             self._out_more.set()
 
     def push(self):
         """Give the UART what it takes of what is to go out."""
         if self._out:
-            written = self._uart.write(self._out[:_PIECE]) or 0
-            self._out = self._out[written:]
-            if not self._out and self._out_next:
-                self._out, self._out_next = memoryview(self._out_next), None
+            self._out = self._out[self._uart.write(self._out[:_PIECE]) or 0 :]
 
     # --- bytes in
 
@@ -219,7 +192,7 @@ class Channel:
                 command._on_data(self._talk.count if kind == _DATA else -1)
 
     def _on_final(self, command):
-        self._current = self._out = self._out_next = None
+        self._stop()
         if self._probes_left:
             self._probes_left = 0
             self._late = None
@@ -238,28 +211,26 @@ class Channel:
         now = time.ticks_ms()
         self._counts["unknown_lines"] = self._talk.unknown
         self._counts["overlong"] = self._talk.overlong
-        if self._current and time.ticks_diff(now, self._deadline) >= 0:
-            self._timed_out(self._current)
-        self._on_tick(now)
-
-    def _timed_out(self, command):
-        self._counts["timeouts"] += 1
-        self._stop()
-        if self._probes_left > 1:
-            self._probes_left -= 1
-            if self._late is not None:  # the prompt was lost, the modem waits for bytes: these end it
-                payload, self._late = self._late, None
-                self._send(payload)
-            self._probe(command)
-        elif self._probes_left:
-            self.drop_all("silent", "silent")
-        else:
-            if command._careful:
-                self._probes_left = _PROBES
-                self._late = command._payload
+        command = self._current
+        if command and time.ticks_diff(now, self._deadline) >= 0:
+            self._counts["timeouts"] += 1
+            self._stop()
+            if self._probes_left > 1:
+                self._probes_left -= 1
+                if self._late is not None:  # the prompt was lost, the modem waits for bytes: these end it
+                    payload, self._late = self._late, None
+                    self._send(payload)
                 self._probe(command)
-            command.finish(None, "timeout")
-            self._start_next()
+            elif self._probes_left:
+                self.drop_all("silent", "silent")
+            else:
+                if command._careful:
+                    self._probes_left = _PROBES
+                    self._late = command._payload
+                    self._probe(command)
+                command.finish(None, "timeout")
+                self._start_next()
+        self._on_tick(now)
 
     def _probe(self, after):
         probes = self._dialect.PROBES
@@ -274,7 +245,7 @@ class Channel:
 
     async def _reader(self):
         while True:
-            await _until_ready(core._io_queue.queue_read, self._uart)
+            yield core._io_queue.queue_read(self._uart)  # asyncio's own way to wait until it can be read
             if not self.pump():
                 await asyncio.sleep_ms(20)  # ready without a byte: a line that hung up must not spin the loop
 
@@ -283,7 +254,7 @@ class Channel:
             await self._out_more.wait()
             self._out_more.clear()
             while self._out:
-                await _until_ready(core._io_queue.queue_write, self._uart)
+                yield core._io_queue.queue_write(self._uart)
                 self.push()
 
     async def _watch(self):
@@ -293,13 +264,9 @@ class Channel:
 
 
 async def wait_for(event, timeout_ms):
-    """Wait until the event is set; raises asyncio.TimeoutError after timeout_ms, None waits on."""
-    if timeout_ms is None:
-        await event.wait()
-    else:
-        await asyncio.wait_for_ms(event.wait(), timeout_ms)
-
-
-def _until_ready(queue, stream):
-    # A generator that asyncio awaits: the task goes on when the stream can be read, or written.
-    yield queue(stream)
+    """Wait until the event is set; return False after timeout_ms, None waits on."""
+    try:
+        await (event.wait() if timeout_ms is None else asyncio.wait_for_ms(event.wait(), timeout_ms))
+        return True
+    except asyncio.TimeoutError:
+        return False

@@ -2,7 +2,7 @@
 
 Owns the channel, the sockets, the facts read off the modem (identity, signal, cause of being down) and the memory of
 the recovery ladder. `run()` keeps all of it going and never gives up. What is needed while there is no data call, or
-for one call, is in modules that are borrowed and know this one's inside: modem.bringup, modem.dial, modem.place.
+for one call, is in modules that are borrowed and know this one's inside: modem.bringup, modem.dial, modem.place, modem.speech.
 Times are in ms unless named otherwise, levels in dBm.
 """
 
@@ -13,60 +13,27 @@ from micropython import const
 
 from modem.at import ModemError, dbm, numbers, text
 from modem.borrow import borrow
-from modem.channel import Channel, Pending, wait_for
-from modem.sockets import Sockets
+from modem.channel import wait_for
 
 _POLL_MS = const(30000)  # signal and registration, often enough for a heartbeat
 _REGISTER_MS = const(90000)  # without it for so long: reboot (Quectel TCP/IP application note, p. 12)
 _HELD_MS = const(60000)  # a call that stood so long was worth its cure
 _LEAVE_MS = const(100)  # until those who used a lost call have let go of it
-_SPEECH_MS = const(5000)  # and the time for each character, slow speech
-_SPEECH_CHAR_MS = const(350)
 
 _HOME = (1, 5)  # registered at home, roaming (27.007 10.1.22)
 _FATAL = ("silent", "rebooted")  # errors after which no step can go on
-_CAUSES = {"no_peer": "no_data_call", "rebooted": "modem_dead"}
+_CAUSES = {"no_peer": "no_data_call", "rebooted": "modem_dead", "silent": "modem_dead"}
 
 
 class Modem:
-    """One modem on one UART, which is open at `settings["baud"]`.
+    """One modem on one UART, which is open at `settings["baud"]`; what it consists of, modem.fresh tells.
 
     dialect: say modem.simcom.Simcom(); settings: dict with apn, apn_user, apn_password, baud, all optional; power:
     an object with key(on) and reset(on), either may be None, or None.
     """
 
     def __init__(self, uart, dialect, settings, power=None):
-        self.dialect = dialect
-        self._settings = settings
-        self._power = power
-        self.counters = {"power_cycles": 0, "radio_cycles": 0, "reopened": 0, "reboots": 0, "complaints": 0}  # since boot
-        self.channel = Channel(uart, dialect, settings.get("baud"), self._on_urc, self._on_tick, self.counters)
-        self.sockets = Sockets(self.channel, dialect)
-        self.beat = None  # called by run() at least every two minutes, to prove life
-        self.cause = "modem_dead"  # why there is no data call; None when there is one
-        self.up = asyncio.Event()  # set while there is one
-        self.imei = self.iccid = self.imsi = self.model = self.operator = None  # text
-        self.sim_state = None  # text of CPIN: READY, SIM PIN, NOT INSERTED …
-        self.sim_pulled = False  # it was ready earlier in this boot and is gone
-        self.rsrp_dbm = self.rssi_dbm = None
-        self._sim_seen = False
-        self._registration = 0  # stat of CEREG
-        self._changed = asyncio.Event()  # a URC that the running step should look at
-        self._rebooted = False
-        self._standing = False  # a data call was opened and is watched
-        self._trouble = None  # code of what broke it
-        self._waits = {}  # name of a URC: Pending that its value ends
-        self._memory = None  # ladder.climb()'s; None when the link has held
-        self._cycles_s = []  # when the power and radio cycles of the last day were
-        self._powered = False  # the key was pressed, or the modem answered, since this boot
-        self._deaf = True  # it did not answer the last time
-        self._access = 0  # index into the access points, two for each: every one is tried twice
-        self._seconds = 0  # since start; ticks alone fail after six days
-        self._second_ticks = time.ticks_ms()
-        self._gnss = None  # None off, False warming up, True ready
-        self._gnss_ticks = 0
-        self._broken = None  # what ended one of the channel's tasks
-        self._unproven = None  # bytes received when the application complained of no peer
+        borrow("fresh").fill(self, uart, dialect, settings, power)
 
     # --- what the application asks
 
@@ -99,21 +66,14 @@ class Modem:
         `unsupported`."""
         return borrow("place").gnss_fix(self)
 
-    async def say(self, text):
-        """Speak text; returns when it is spoken. Raises ModemError: `unsupported`, `too_long`, `busy`,
+    def say(self, text):
+        """Awaited: speak text; returns when it is spoken. Raises ModemError: `unsupported`, `too_long`, `busy`,
         `timeout`."""
-        if 4 * len(text) > self.dialect.SPEECH_HEX:
-            raise ModemError("too_long", "say")
-        if "spoken" in self._waits:
-            raise ModemError("busy", "say")
-        time_ms = _SPEECH_MS + _SPEECH_CHAR_MS * len(text)
-        await self._supported(self._later("spoken", self.dialect.speak(text), time_ms))
+        return borrow("speech").say(self, text)
 
-    async def hush(self):
-        """Stop speaking."""
-        await self._ask(self.dialect.HUSH)
-        if "spoken" in self._waits:
-            self._waits["spoken"].finish()
+    def hush(self):
+        """Awaited: stop speaking."""
+        return borrow("speech").hush(self)
 
     def complain(self):
         """No peer answers through a call that claims to be up: climb the ladder from its lowest rung."""
@@ -126,7 +86,9 @@ class Modem:
     async def run(self):
         """Keep the modem up, for ever; only a cancellation or a fault of our own ends it."""
         main = asyncio.current_task()
-        tasks = [asyncio.create_task(self._guard(work, main)) for work in self.channel.tasks()]
+        tasks = []
+        for work in self.channel.tasks():
+            tasks.append(asyncio.create_task(self._guard(work, main)))
         code = self._broken = None
         try:
             while True:
@@ -165,7 +127,7 @@ class Modem:
         while self._trouble is None:
             left_ms = _POLL_MS - self._since(polled)
             if left_ms > 0:
-                await self._pause(left_ms)
+                await self._change(left_ms)
             else:
                 polled = time.ticks_ms()
                 await self._read_network()
@@ -206,7 +168,7 @@ class Modem:
         elif name == "silent":
             self._deaf = True
             self._lose_all(name)
-            self._break("modem_dead")
+            self._break(name)
         elif name == "boot":
             self.counters["reboots"] += 1
             self._rebooted = True
@@ -232,12 +194,15 @@ class Modem:
 
     async def _read_sim(self):
         try:
-            self._set_sim(text(await self.channel.ask(self.dialect.SIM) or b""))
+            state = text(await self.channel.ask(self.dialect.SIM) or b"")
         except ModemError as problem:
-            if problem.code in _FATAL:
+            code = problem.code
+            if code in _FATAL:
                 raise
-            if problem.code != "cme_14":  # 14: busy, it will say more later
-                self._set_sim("NOT INSERTED" if problem.code == "cme_10" else "FAILURE")
+            if code == "cme_14":  # busy, it will say more later
+                return
+            state = "NOT INSERTED" if code == "cme_10" else "FAILURE"
+        self._set_sim(state)
 
     def _set_sim(self, state):
         # A SIM that is only not ready, as after each start of the modem, is waited for; see bringup.
@@ -270,48 +235,24 @@ class Modem:
 
     # --- helpers
 
-    async def _ask(self, row):
-        # Ask, and take a refusal for an empty answer.
-        return await self._try(self.channel.ask(row)) or b""
+    def _ask(self, row):
+        # Awaited: ask, and take a refusal for an empty answer.
+        return self._try(self.channel.ask(row))
 
     async def _try(self, work):
         try:
-            return await work
+            return await work or b""
         except ModemError as problem:
             if problem.code in _FATAL:
                 raise
-            return None
-
-    async def _supported(self, work):
-        try:
-            return await work
-        except ModemError as problem:
-            raise ModemError("unsupported" if problem.code == "error" else problem.code, "do") from None
-
-    async def _later(self, name, row, timeout_ms):
-        # A command whose result is only an acknowledgement; its end is a URC. Returns the URC's value.
-        over = self._waits[name] = Pending(name)
-        try:
-            await self.channel.ask(row)
-            return await over.wait(timeout_ms)
-        finally:
-            if self._waits.get(name) is over:
-                del self._waits[name]
+            return b""
 
     async def _change(self, timeout_ms):
         # Wait for a URC worth a look.
         if self.beat:
             self.beat()
         self._changed.clear()
-        try:
-            await wait_for(self._changed, timeout_ms)
-        except asyncio.TimeoutError:
-            pass
-
-    async def _pause(self, timeout_ms):
-        await self._change(timeout_ms)
-        if self._rebooted:
-            raise ModemError("rebooted", "wait")
+        await wait_for(self._changed, timeout_ms)
 
     def _since(self, ticks):
         return time.ticks_diff(time.ticks_ms(), ticks)

@@ -19,7 +19,7 @@ async def network_time_ms(modem):
     now_ms = clock_ms(await modem._ask(rows.CLOCK))
     if now_ms is None and modem.cause is None:
         await modem.channel.ask(rows.time_server(_NTP_HOST))
-        await modem._later("time_set", rows.ASK_TIME, modem.dialect.LINK_MS)
+        await borrow("late").ask(modem, "time_set", rows.ASK_TIME, modem.dialect.LINK_MS)
         now_ms = clock_ms(await modem._ask(rows.CLOCK))
     return now_ms
 
@@ -29,7 +29,7 @@ async def cell_location(modem):
     if modem.cause is not None:
         raise ModemError("no_data_call", "modem")
     rows = borrow(modem.dialect.NAME + "_place")
-    found = rows.location(await modem._later("located", rows.LOCATE, rows.LOCATE_MS))
+    found = rows.location(await borrow("late").ask(modem, "located", rows.LOCATE, rows.LOCATE_MS))
     if isinstance(found, int):
         raise ModemError("location_%d" % found, "locate")
     return found
@@ -38,11 +38,12 @@ async def cell_location(modem):
 async def gnss_fix(modem):
     """See Modem.gnss_fix()."""
     rows = borrow(modem.dialect.NAME + "_place")
+    supported = borrow("late").supported
     if modem._gnss is None:
-        await modem._supported(modem.channel.ask(rows.GNSS_ON))
+        await supported(modem.channel.ask(rows.GNSS_ON))
         modem._gnss = modem._gnss or False
-        modem._gnss_ticks = time.ticks_ms()
-    if not modem._gnss and time.ticks_diff(time.ticks_ms(), modem._gnss_ticks) < rows.GNSS_MS:
+        modem.gnss_ticks = time.ticks_ms()
+    if not modem._gnss and time.ticks_diff(time.ticks_ms(), modem.gnss_ticks) < rows.GNSS_MS:
         return None
     modem._gnss = True
-    return rows.fix(await modem._supported(modem.channel.ask(rows.GNSS_FIX)) or b"")
+    return rows.fix(await supported(modem.channel.ask(rows.GNSS_FIX)) or b"")

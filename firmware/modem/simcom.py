@@ -7,7 +7,7 @@ What a dialect is. Tables for at.Conversation: URCS, RAWS, FINALS. Constants of 
 channel.Command: (text, answer's prefix or None, time-out, commas an answer has at least), shorter where the defaults
 do; functions that return such rows; and functions that read the value of an answer or a URC. What is needed now and
 then is in modules that are borrowed: <NAME>_up has the hardware's times and the rows that bring the modem up,
-<NAME>_open opens links, <NAME>_place tells place and time.
+<NAME>_open opens links, <NAME>_place tells place and time, <NAME>_speech speaks.
 URCs carry these names, whatever the modem calls them, and these values: boot; sim (text of CPIN, empty for no SIM);
 registration (stat[,…]); arrived (link[,…]); closed (link[,…]); opened (link,error); released (link,…);
 sent (link,asked,confirmed); call (error, 0 open); call_closed; call_lost; spoken (0 done); located; time_set;
@@ -63,8 +63,6 @@ class Simcom:
     PROBES = (SIGNAL, REGISTRATION)  # two whose answers differ
     QUALITY = (b"AT+CESQ", b"+CESQ:", _QUICK_MS)
     SIM = (b"AT+CPIN?", b"+CPIN:")
-    HUSH = (b"AT+CTTS=0",)
-    SPEECH_HEX = 510  # digits of UCS2 that one announcement takes
 
     def send(self, link, count, address=None, port=0):
         """Return the row that asks for the prompt to `count` bytes, for UDP with where they go."""
@@ -84,9 +82,3 @@ class Simcom:
     def close(self, link):
         """Return the row that closes a link; the URC `released` tells when it is free."""
         return b"AT+CIPCLOSE=%d" % link, None, 12000
-
-    def speak(self, text):
-        """Return the row that speaks text, in UCS2 (what needs two units becomes a question mark); the URC
-        `spoken` tells when it is over."""
-        digits = b"".join([b"%04X" % (ord(char) if ord(char) < 65536 else 63) for char in text])
-        return (b'AT+CTTS=1,"%s"' % digits,)

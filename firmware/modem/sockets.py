@@ -1,23 +1,23 @@
 """TCP sockets on the modem's own stack, in its buffered mode: the machine and its face for asyncio. UDP: `modem.udp`.
 
-Owns the links (at most four), a receive ring for each (made at its first use, kept) and a transmit buffer where a
-stream face is used. The modem is read when it says that data arrived, and by a timer, since that word can be lost;
+Owns the links (at most four), a receive ring for each (made at its first use, kept) and what a stream face has
+collected and not sent. The modem is read when it says that data arrived, and by a timer, since that word can be lost;
 never more is read than the ring has room for. What the network closed is drained before the end is told.
 
 The machine is synchronous: URCs, results and ticks move it on. `Socket` awaits it; `modem.blocking` has the face
 that is shaped like the module `socket` and drives the UART itself. Times in ms.
 """
 
-import asyncio
 import io
 import time
 
-from micropython import RingIO, const
+from micropython import const
 
 from modem.at import ModemError, numbers
 from modem.channel import Command, Pending, wait_for
 
-_RING = const(2048)
+RING = const(1471)  # a whole read; with the byte that RingIO adds, whole blocks of the heap
+_OUT = const(1024)  # a TLS handshake's flight, and nearly every report
 _READ_MIN = const(512)  # wait for this much room: small reads cost a command each
 _LOOK_FIRST_MS = const(2000)  # after a send an answer is likely, and so is a lost word of it
 _LOOK_LAST_MS = const(32000)
@@ -38,15 +38,7 @@ _URCS = ("arrived", "closed", "opened", "released", "sent")
 
 
 class Sockets:
-    """The modem's links."""
-
-    def __init__(self, channel, dialect):
-        self.channel = channel
-        self.dialect = dialect
-        self._links = [None] * dialect.LINKS  # the Socket on each
-        self._rings = [RingIO(_RING)] + [None] * (dialect.LINKS - 1)
-        self._outs = [None] * dialect.LINKS
-        self.received = 0  # bytes, ever: proof that a peer is there
+    """The modem's links. Made by modem.fresh, which tells what they consist of."""
 
     def on_urc(self, name, value):
         """Take a URC; return whether it was about a socket."""
@@ -73,64 +65,11 @@ class Sockets:
             if sock:
                 sock._lose(error)
 
-    def close_all(self):
-        """Start closing every link."""
-        for sock in self._links:
-            if sock:
-                sock.start_close()
-
-    def take(self, kind=None):
-        """Return a new Socket (or of another kind) on a free link; raises ModemError `no_socket`."""
-        if None not in self._links:
-            raise ModemError("no_socket", "open")
-        link = self._links.index(None)
-        ring = self._rings[link] = self._rings[link] or RingIO(_RING)
-        sock = self._links[link] = (kind or Socket)(self, link, ring)
-        return sock
-
 
 class Socket:
-    """One connection. Made by Modem.connect()."""
-
-    def __init__(self, sockets, link, ring):
-        self._sockets = sockets
-        self._channel = sockets.channel
-        self._dialect = sockets.dialect
-        self.link = link
-        self._ring = ring
-        self._state = _OPENING
-        self._code = "closed"  # what a read or write of the closed socket raises: what it failed with
-        self._opened = Pending("open")
-        self._released = Pending("close")
-        self._release_by = None  # ticks by which the modem must have released the link
-        self._sent = None  # Pending of the send under way
-        self._lock = asyncio.Lock()
-        self._readable = asyncio.Event()  # data, end or failure
-        self._unread = False  # the modem has more for us, as far as we know
-        self._reading = False  # a read command is queued or in flight
-        self._again = False  # more arrived while it was
-        self._landed = 0  # bytes it brought
-        self._drained = False  # closed by the network and read to the end
-        self._look_ms = _LOOK_FIRST_MS
-        self._looked = time.ticks_ms()
-        self._out_fill = 0  # bytes in the transmit buffer
+    """One connection. Made by dial.take(), which says what it owns; opened by Modem.connect()."""
 
     # --- the async face
-
-    @property
-    def closed(self):
-        """True when nothing can be sent any more: closed here, failed, or the network's end has been read."""
-        return self._drained or self._state > _ENDED
-
-    @property
-    def rx_waiting(self):
-        """Bytes that can be read without waiting."""
-        return 0 if self._state > _ENDED else self._ring.any()
-
-    @property
-    def stream(self):
-        """A non-blocking io.IOBase face, for TLS."""
-        return Stream(self)
 
     async def readinto(self, buffer, timeout_ms=None):
         """Read at least one byte into buffer; return how many, 0 at the end of the stream.
@@ -144,10 +83,8 @@ class Socket:
         """Return when there are bytes or the end of the stream; raises as readinto. May be cancelled."""
         while not self.readable():
             self._readable.clear()
-            try:
-                await wait_for(self._readable, timeout_ms)
-            except asyncio.TimeoutError:
-                raise ModemError("timeout", "read") from None
+            if not await wait_for(self._readable, timeout_ms):
+                raise ModemError("timeout", "read")
         self._check(_ENDED)
 
     async def write(self, buffer):
@@ -160,14 +97,10 @@ class Socket:
                 await self._write_piece(view[start : start + size])
 
     async def flush(self):
-        """Send what the stream face has collected. Raises ModemError."""
-        async with self._lock:
-            while self._out_fill:
-                out = memoryview(self._sockets._outs[self.link])
-                count = self._out_fill
-                await self._write_piece(out[:count])
-                left = self._out_fill = self._out_fill - count
-                out[:left] = out[count : count + left]
+        """Send what the stream face has collected. Raises ModemError. Cancelled it leaves a hole, as write()."""
+        while self._out:
+            out, self._out = self._out, b""
+            await self.write(out)
 
     async def close(self):
         """Close the connection; returns when the link is free, or counts as free. Raises nothing of the
@@ -175,10 +108,12 @@ class Socket:
         await self.start_close().wait()
 
     async def _write_piece(self, view, *peer):
+        patience_ms = self._dialect.LINK_MS
         try:
-            if self._sent:  # of a write that was cancelled
-                await self._sent.wait(self._dialect.LINK_MS)
-            await self.start_send(view, *peer).wait(self._dialect.LINK_MS)
+            if self._under_way:  # of a write that was cancelled
+                await self._under_way.wait(patience_ms)
+            await self.start_send(view, *peer).wait(patience_ms)
+            self._under_way = None
         except ModemError as problem:
             self._fail(problem.code)
             raise
@@ -191,45 +126,32 @@ class Socket:
 
     def take_bytes(self, buffer):
         """Move bytes from the ring into buffer; return how many, 0 at the end, None when there are none yet."""
-        self._check(_ENDED)
         if not self._ring.any():
-            return 0 if self._drained else None
+            return 0 if self.closed else None
         count = self._ring.readinto(buffer)
         self._pull()
-        return count
-
-    def keep(self, buffer):
-        """Put bytes into the transmit buffer for flush(); return how many it took."""
-        self._check(_OPEN)
-        outs = self._sockets._outs
-        out = outs[self.link] = outs[self.link] or bytearray(self._dialect.PIECE)
-        fill = self._out_fill
-        count = min(len(buffer), len(out) - fill)
-        memoryview(out)[fill : fill + count] = memoryview(buffer)[:count]
-        self._out_fill = fill + count
         return count
 
     def start_open(self, row):
         """Send the command that opens the link; return the Pending that ends with it. Its error is `failed` and its
         value a number when the modem told why."""
-        self._channel.submit(Command(row, None, None, None, self._on_open_result))
-        return self._opened
+        self._channel.submit(Command(row, self._on_open_result))
+        return self._under_way
 
     def start_send(self, view, *peer):
         """Send at most one piece, UDP's to its peer; return the Pending that ends when the modem's stack has it."""
         self._check(_OPEN)
-        self._sent = Pending("write")
+        sending = self._under_way = Pending("write")
         self._look_soon(_LOOK_FIRST_MS)
         row = self._dialect.send(self.link, len(view), *peer)
-        self._channel.submit(Command(row, view, None, None, self._on_send_result))
-        return self._sent
+        self._channel.submit(Command(row, self._on_send_result, view))
+        return sending
 
     def start_close(self):
         """Give the link back to the modem; return the Pending that ends when it is free."""
         if self._state < _CLOSING:
             self._shut(_CLOSING)
-            row = self._dialect.close(self.link)
-            self._channel.submit(Command(row, None, None, None, self._on_close_result))
+            self._channel.submit(Command(self._dialect.close(self.link), self._on_close_result))
         return self._released
 
     def _check(self, last):
@@ -246,58 +168,55 @@ class Socket:
             self.start_close()
 
     def _lose(self, code):
+        # The link is gone, or free.
         if self._state < _CLOSING:
             self._code = code
-        self._free()
-
-    def _free(self):
-        if self._state != _CLOSED:
+        if self._state < _CLOSED:
             self._shut(_CLOSED)
             self._sockets._links[self.link] = None
             self._released.finish()
 
     def _shut(self, state):
         self._state = state
-        self._opened.finish(None, self._code)
-        if self._sent:
-            self._sent.finish(None, self._code)
-        self._out_fill = 0
+        self.closed = True
+        self._end(self._code)
+        self._out = b""
         self._readable.set()
 
+    def _end(self, error):
+        # Of the opening, or the send, that is under way.
+        if self._under_way:
+            self._under_way.finish(None, error)
+
     def _pull(self):
-        room = _RING - self._ring.any()
+        room = RING - self._ring.any()
         if self._unread and not self._reading and self._state < _CLOSING and room >= _READ_MIN:
             self._reading = True
             self._again = False
             self._landed = 0
             row = self._dialect.read(self.link, min(self._dialect.PIECE, room))
-            read = Command(row, None, self._ring, self._on_data, self._on_read_result)
-            self._channel.submit(read, True)
+            self._channel.submit(Command(row, self._on_read_result, None, self._ring, self._on_data), True)
 
     def _on_urc(self, name, values):
-        if name == "arrived":
-            self._arrived()
+        if name == "released":
+            self._lose("closed")
         elif name == "opened":
             self._on_opened(values)
-        elif name == "released":
-            self._lose("closed")
         elif name == "sent":
             # A count other than the one asked for: the manual calls the socket unusable from then on.
             if len(values) < 3 or values[1] != values[2]:
                 self._fail("closed")
-            elif self._sent:
-                self._sent.finish()
-        elif self._state == _OPENING:
-            self._opened.finish(None, "refused")
-        elif self._state == _OPEN:
-            self._state = _ENDED
-            if self._sent:
-                self._sent.finish(None, "closed")
-            self._arrived()
-
-    def _arrived(self):
-        self._unread = self._again = True
-        self._pull()
+            elif self._state:
+                self._end(None)
+        elif name == "closed" and self._state != _OPEN:
+            if self._state == _OPENING:
+                self._end("refused")
+        else:
+            if name == "closed":
+                self._state = _ENDED
+                self._end("closed")
+            self._unread = self._again = True
+            self._pull()
 
     def _on_data(self, count):
         if count < 0:
@@ -315,40 +234,41 @@ class Socket:
             return
         self._unread = self._again or self._landed and self._dialect.unread(command.value) > 0
         if self._state == _ENDED and not self._unread:
-            self._drained = True
+            self.closed = True
             self._readable.set()
         self._pull()
 
     def _on_open_result(self, command):
-        if command.error:
-            self._opened.finish(None, command.error)
+        if command.error and self._state == _OPENING:
+            self._end(command.error)
 
     def _on_opened(self, values):
-        if self._state == _OPENING and not self._opened.finished:
+        opening = self._under_way
+        if self._state == _OPENING and not opening.finished:
             if values[1:] == [0]:
                 while self._ring.any():  # what a read for the link's last socket still brought
                     self._ring.read(64)
                 self._state = _OPEN
-                self._opened.finish()
+                opening.finish()
             else:
-                self._opened.finish(values[-1], "failed")
+                opening.finish(values[-1], "failed")
 
     def _on_send_result(self, command):
         if command.error:
             self._fail("closed" if command.error == "error" else command.error)
         elif not self._dialect.SENT_BY_URC:
-            self._sent.finish()
+            self._end(None)
 
     def _on_close_result(self, command):
         if command.error:
-            self._free()  # it was not open any more
+            self._lose("closed")  # it was not open any more
         else:
             self._release_by = time.ticks_add(time.ticks_ms(), self._dialect.CLOSE_MS)
 
     def _on_tick(self, now):
         if self._release_by is not None:
             if time.ticks_diff(now, self._release_by) >= 0:
-                self._free()
+                self._lose("closed")
         elif self._state and time.ticks_diff(now, self._looked) >= self._look_ms:
             self._look_soon(min(2 * self._look_ms, _LOOK_LAST_MS))
             self._unread = True
@@ -356,29 +276,29 @@ class Socket:
 
 
 class Stream(io.IOBase):
-    """A Socket's non-blocking stream face: reads from its ring, writes into its transmit buffer."""
-
-    def __init__(self, sock):
-        self._sock = sock
+    """A Socket's non-blocking stream face: reads from its ring, collects what flush() sends. `sock`: the Socket."""
 
     def readinto(self, buffer):
         """Return the bytes read, 0 at the end, None when there are none; raises OSError when the socket
         failed."""
-        return self._reached(self._sock.take_bytes, buffer)
+        return self._alive(_ENDED).take_bytes(buffer)
 
     def write(self, buffer):
-        """Return the bytes taken, None when the buffer is full; Socket.flush() sends them. Raises OSError."""
-        return self._reached(self._sock.keep, buffer) or None
+        """Return the bytes taken, None when enough is collected; Socket.flush() sends it. Raises OSError."""
+        sock = self._alive(_OPEN)
+        count = min(len(buffer), _OUT - len(sock._out))
+        sock._out += memoryview(buffer)[:count]
+        return count or None
 
     def ioctl(self, request, flags):
         """Answer a poll."""
         if request != _POLL:
             return 0
-        ready = _POLL_READ if self._sock.readable() else 0
-        return flags & (ready | _POLL_WRITE) | (_POLL_HANGUP if self._sock.closed else 0)
+        sock = self.sock
+        ready = _POLL_READ if sock.readable() else 0
+        return flags & (ready | _POLL_WRITE) | (_POLL_HANGUP if sock.closed else 0)
 
-    def _reached(self, work, buffer):
-        try:
-            return work(buffer)
-        except ModemError:
-            raise OSError(_ECONNRESET) from None
+    def _alive(self, last):
+        if self.sock._state > last:
+            raise OSError(_ECONNRESET)
+        return self.sock

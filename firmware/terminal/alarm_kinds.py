@@ -14,3 +14,11 @@ KINDS = (
     ("config_broken", 3, "配置文件损坏", "configuration broken"),
     ("clock", 3, "时钟不一致", "the sources of time disagree"),
 )
+
+
+def row(kind):
+    """Return (place in the table, severity, Chinese, English). KeyError for an unknown kind."""
+    for place, found in enumerate(KINDS):
+        if found[0] == kind:
+            return (place,) + found[1:]
+    raise KeyError(kind)

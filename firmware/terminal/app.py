@@ -6,17 +6,18 @@ Owns nothing but the wiring: which room hears which, what is vital, and how long
 import gc
 import sys
 
+import esp32
 import machine
 from micropython import const
 
 from modem import simcom
 from modem.at import ModemError
+from modem.borrow import borrow as borrow_from
 from modem.modem import Modem
 from modem.power import Power
-from terminal import alarms, profiles, thermometer, voice
+from terminal import alarms, voice
 from terminal.borrow import borrow
 from terminal.desk import Desk
-from terminal.facts import Facts
 from terminal.herald import Herald
 from terminal.link import Link
 from terminal.outbox import Outbox
@@ -27,24 +28,41 @@ _RX_BYTES = const(4096)  # a third of a second at 115200 baud; the default of 25
 _TX_BYTES = const(2048)
 
 
+# Settings that a room asks for again and again; what it takes when it is made is forgotten after that.
+_LASTING = (
+    "host",
+    "port",
+    "tls",
+    "ca_file",
+    "coordinates",
+    "position_period_s",
+    "position_move_m",
+    "heartbeat_s",
+    "full_heartbeat_s",
+    "iccid",
+    "overtemperature_c",
+)
+
+
 def build():
     """Return (supervisor with every task of this terminal, what to await before a planned restart)."""
     parts = borrow("start").begin()
     feed = machine.WDT(timeout=_WATCHDOG_MS).feed
     modem = _modem(parts.board["modem"], parts.config)
-    profile = profiles.make(parts.config, _identity(parts.store))
+    profile = borrow_from(parts.config["profile"], "terminal.profiles").make(parts.config, _identity(parts.store))
     outbox = Outbox()
-    facts = Facts(parts, modem, profile.device_id, outbox)
-    desk = Desk(profile, parts, outbox, facts)
-    alarm_book = alarms.Alarms(desk.moment, desk.report_alarm, facts.log)
-    speaker = voice.Voice(modem.say, ModemError, parts.clock, parts.config.service_phone, facts.log)
-    lamp = borrow("lamp").make(parts.board, machine, parts.guard.relay.driver)
-    link = Link(modem, profile, parts, desk, facts.log)
-    herald = Herald(parts, modem, link, desk, alarm_book, speaker, lamp, thermometer.celsius)
-    supervisor = Supervisor(parts.clock, facts.restarting, feed, facts.log, sys.print_exception, gc.collect)
-    facts.watch(herald, alarm_book, supervisor, (link, desk, speaker, supervisor, modem))
+    herald = Herald(parts, modem, profile.device_id, outbox, _thermometer())
+    herald.desk = desk = Desk(profile, parts, outbox, herald)
+    herald.alarms = alarms.Alarms(desk.moment, desk.report, herald.log)
+    herald.voice = speaker = voice.Voice(modem.say, ModemError, parts.clock, parts.config.service_phone, herald.log)
+    herald.led = lamp = borrow("lamp").make(parts.board, machine, parts.guard.relay.driver)
+    herald.link = link = Link(modem, profile, parts, desk, herald.log)
+    supervisor = Supervisor(parts.clock, herald.restarting, feed, herald.log, sys.print_exception, gc.collect)
+    herald.supervisor = supervisor
+    herald.rooms = (link, desk, speaker, supervisor, modem)
     parts.guard.attach(herald.hear)
     _add_tasks(supervisor, parts, modem, link, desk, herald, speaker, lamp)
+    parts.config.in_force = {name: parts.config[name] for name in _LASTING}
     return supervisor, link.leave
 
 
@@ -61,7 +79,7 @@ def _add_tasks(supervisor, parts, modem, link, desk, herald, speaker, lamp):
         add("led", lamp.run, False)
         from terminal.position import Position
 
-        place = Position(modem, ModemError, parts.clock, parts.config, desk.moment, desk.report_position)
+        place = Position(modem, ModemError, parts.clock, parts.config, desk.moment, desk.report)
         add("position", place.run, False)
 
 
@@ -75,9 +93,20 @@ def _modem(data, config):
         txbuf=_TX_BYTES,
         flow=data["flow"],
     )
-    settings = config.group(("apn", "apn_user", "apn_password"))
+    settings = {name: config[name] for name in ("apn", "apn_user", "apn_password")}
     settings["baud"] = data["baud"]
     return Modem(uart, simcom.Simcom(), settings, Power(machine.Pin, data))
+
+
+def _thermometer():
+    """Return what gives the chip's temperature in whole degrees, or None."""
+    if hasattr(esp32, "mcu_temperature"):
+        return esp32.mcu_temperature
+    if hasattr(esp32, "raw_temperature"):
+        from terminal.thermometer import celsius
+
+        return celsius
+    return None
 
 
 def _identity(store):

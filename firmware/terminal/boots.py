@@ -5,6 +5,7 @@ runs is chosen by it; the relay is not. A boot is unfinished until finish(). Thr
 and brown-out boots among them, give minimal mode. What a power-on hides from the RTC counts as no time at all.
 """
 
+import hashlib
 import struct
 
 from micropython import const
@@ -15,6 +16,7 @@ from terminal.store import Copies, StoreError, get_blob
 _CRC_BYTES = const(4)
 _COPY_HEAD = "<3sI"  # as in store
 _COPY_MAGIC = b"HC\x01"
+_COPY_EXTRA = const(11)
 _RTC_HEAD = "<3sqqHB"
 _RTC_MAGIC = b"HR\x01"
 _BOOTS_BYTES = const(48)
@@ -30,30 +32,36 @@ _IDENTITY_BYTES = const(256)
 def load(copies):
     """Return the newest intact record of a `store.Copies`, or None. Raises StoreError when none can be read."""
     copies.broken = 0
-    copies._data = None
+    copies._saved = newest = None
     is_readable = True
     for slot in (0, 1):
         try:
-            _take(copies, slot, copies.read(slot))
+            sequence, data = _unsealed(get_blob(copies._nvs, copies._name + str(slot), copies._size + _COPY_EXTRA))
         except OSError:
             is_readable = False
             copies.broken += 1
-    if copies._data is None and not is_readable:
+            continue
+        except ValueError:
+            copies.broken += 1
+            continue
+        if data is not None and (newest is None or sequence > copies._sequence):
+            newest = data
+            copies._sequence = sequence
+            copies._slot = slot
+    if newest is not None:
+        copies._saved = hashlib.sha256(newest).digest()
+    elif not is_readable:
         raise StoreError("read: " + copies._name)
-    return copies._data
+    return newest
 
 
-def _take(copies, slot, data):
+def _unsealed(data):
+    """Return (sequence, record) of a copy, (0, None) for none. Raises ValueError when it is not intact."""
     if data is None:
-        return
+        return 0, None
     if not _is_sealed(data, _COPY_HEAD, _COPY_MAGIC):
-        copies.broken += 1
-        return
-    sequence = struct.unpack_from(_COPY_HEAD, data)[1]
-    if copies._data is None or sequence > copies._sequence:
-        copies._data = data[struct.calcsize(_COPY_HEAD) : -_CRC_BYTES]
-        copies._sequence = sequence
-        copies._slot = slot
+        raise ValueError
+    return struct.unpack_from(_COPY_HEAD, data)[1], data[struct.calcsize(_COPY_HEAD) : -_CRC_BYTES]
 
 
 def load_volatile(store):

@@ -11,7 +11,7 @@ import os
 from micropython import const
 
 from terminal.borrow import borrow
-from terminal.settings import Config
+from terminal.parts import Config
 
 _INTERLOCK = borrow("recall")
 _FILE_BYTES = const(8192)  # bounds what a parser of untrusted nesting may be given on a 16 KiB stack

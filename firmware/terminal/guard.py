@@ -27,22 +27,21 @@ class Guard:
         self.relay = relay
         self.beat = None
         self.is_welding = None
-        self._hear = None
         self._store = store
         self._clock = clock
+        self._early = []  # effects of the boot, before anybody hears them
+        self._hear = self._early.append
         self._held = []  # effects that wait for the contact to be read back
         self._looks = 0  # readings of the contact since the relay moved
-        self._early = []  # effects of the boot, before anybody hears them
+        self._moved_at = time.ticks_ms()  # when the relay moved; None once the contact has settled
         self._saved_s = 0
-        self._moved = asyncio.Event()
-        self._moved_at = time.ticks_ms()
-        self._settled = False
 
     def attach(self, hear):
         """Give the effects their audience: hear(effect) is synchronous and short. What the boot had to say is said now."""
         self._hear = hear
-        early, self._early = self._early, []
-        self.do(early)
+        early, self._early = self._early, None
+        for effect in early:
+            hear(effect)
 
     def tell(self, fact, *details):
         """Tell the interlock now: fact is one of its methods, details are its arguments after the second."""
@@ -53,21 +52,13 @@ class Guard:
     async def run(self):
         """Vital: lets time pass for the interlock, reads the contact and the welding current, saves the resume record."""
         while True:
-            if self._held:
-                await asyncio.sleep_ms(_LOOK_MS)
-                self._look()
-            else:
-                try:
-                    await asyncio.wait_for_ms(self._moved.wait(), _SENSE_MS)
-                except asyncio.TimeoutError:
-                    pass
-                self._moved.clear()
+            await asyncio.sleep_ms(_SENSE_MS)
+            self._look()
             self.tell(self.interlock.tick)
             if not self._held:
                 self._sense()
-            now_s = self._clock.now_s()
-            if now_s - self._saved_s >= _SAVE_S:
-                self._save_volatile(now_s)
+            if self._clock.now_s() - self._saved_s >= _SAVE_S:
+                self._save_volatile()
             if self.beat:
                 self.beat()
 
@@ -77,64 +68,85 @@ class Guard:
         self.tell(self.interlock.welding, self.is_welding)
         contact = self.relay.contact()  # read in every round: it is debounced from one to the next
         self._looks += 1
-        if self._settled or self._looks >= _LOOKS and self._elapsed_ms() >= _SETTLE_MS:
-            self._settled = True
+        if self._looks >= _LOOKS and self._is_late():
+            self._moved_at = None
+        if self._moved_at is None:
             self.tell(self.interlock.contact, contact)
 
-    def _elapsed_ms(self):
-        return time.ticks_diff(time.ticks_ms(), self._moved_at)
+    def _is_late(self):
+        """Return whether the contact has had its time."""
+        return self._moved_at is not None and time.ticks_diff(time.ticks_ms(), self._moved_at) >= _SETTLE_MS
 
-    def _save_volatile(self, now_s):
-        self._saved_s = now_s
-        self._store.save_volatile(self.interlock.volatile(now_s))
+    async def _read_back(self):
+        """Read the contact in short steps while an order waits for it."""
+        while self._held:
+            await asyncio.sleep_ms(_LOOK_MS)
+            self._look()
+
+    def _look(self):
+        """Let the held effects go once the contact says powered, or has had its time."""
+        if not self._held:
+            return
+        contact = self.relay.contact()
+        if contact is True:
+            self._release(None)
+        elif self._is_late():
+            self.tell(self.interlock.contact, contact)
+            self._release("contact_failed")
 
     # ---- effects
 
     def do(self, effects):
-        """Execute what the interlock returned."""
+        """Execute what the interlock returned. A powering is reported, on flash, before it takes place; an unpowering after it."""
+        is_powering = ("relay", 1) in effects
+        if is_powering:
+            self._report(effects)
         for effect in effects:
             if effect[0] == "relay":
                 self._switch(effect[1])
             elif effect[0] == "record":
                 self._record()
-            elif self._held:
-                self._held.append(effect)
-            elif self._hear is None:
-                self._early.append(effect)
             else:
-                self._hear(effect)
+                if not is_powering:
+                    self._report((effect,))
+                if self._held:
+                    self._held.append(effect)
+                else:
+                    self._hear(effect)
+
+    def _report(self, effects):
+        for effect in effects:
+            if effect[0] == "event":
+                self._hear(("report",) + effect[1:])
 
     def _switch(self, level):
         self.relay.set(level)
         self._moved_at = time.ticks_ms()
-        self._settled = False
         self._looks = 0
-        self._moved.set()
         if level and self.relay.has_contact:
-            self._held.append(("relay", 1))
+            self._held.append(None)
+            asyncio.create_task(self._read_back())
         elif self._held:
-            self._release(500, "cancelled")
+            self._release("cancelled")
 
-    def _look(self):
-        """Let the held effects go once the contact says powered, or has had its time."""
-        if self.relay.contact() is True:
-            self._release(None, None)
-        elif self._elapsed_ms() >= _SETTLE_MS:
-            self.tell(self.interlock.contact, self.relay.contact())
-            self._release(500, "contact_failed")
-
-    def _release(self, code, text):
+    def _release(self, failure):
+        """Let the held effects go. failure: what to answer in place of a 200, None when the contact is powered."""
+        if failure is None:
+            self._moved_at = None
         held, self._held = self._held, []
-        self._settled = code is None
         for effect in held[1:]:
-            if effect[0] == "answer" and code and effect[2] == 200:
-                effect = ("answer", effect[1], code, text)
-            self.do((effect,))
+            if failure and effect[0] == "answer" and effect[2] == 200:
+                effect = ("answer", effect[1], 500, failure)
+            self._hear(effect)
 
     def _record(self):
         """Keep the state for a power cut and for a crash; a failing flash never stops an order."""
-        self._save_volatile(self._clock.now_s())
+        self._save_volatile()
         try:
             self._store.kept.save(self.interlock.kept())
         except OSError:
             pass  # the next record is written in any case
+
+    def _save_volatile(self):
+        self._saved_s = now_s = self._clock.now_s()
+        self._store.save_volatile(self.interlock.volatile(now_s))

@@ -1,73 +1,121 @@
-"""Tells people and platform what happens: one reason for voice, lamp and heartbeat; switchings and alarms as they come.
+"""Tells people and platform what happens: one reason for voice, lamp and heartbeat; switchings and alarms as they come; the
+facts of a heartbeat; a line on the console.
 
-Owns the reason now in force and the states last told. Hears the guard's effects as its hooks.
+Owns the reason now in force (other rooms key their tables, phrases and lamp patterns, by these texts; nobody else decides which
+one holds) and the states last told. Hears the guard's effects as its hooks.
 """
 
 import asyncio
+import gc
 
 from micropython import const
 
 from terminal.borrow import borrow
-from terminal.reasons import explain
 
 _ROUND_MS = const(1000)
 _PROVED_S = const(60)
 _ALIVE_S = const(600)  # 144 writes of a few bytes a day while powered
-_FAULTS = ("contact_failed", "contact_stuck")  # alarms that keep the relay from doing its duty
 
 
 class Herald:
-    """The guard's audience, and the task that watches everything that is told when it changes.
+    """The guard's audience, the task that watches everything that is told when it changes, and what is told in a heartbeat.
 
-    parts: `terminal.parts.Parts`. link, modem, desk, alarms, voice, led: the rooms of those names. celsius: returns the chip's
-    temperature in whole degrees, or None.
+    parts: the module `terminal.parts`. modem, outbox: the rooms of those names. The rooms that need this one are put here by who
+    makes them: link, desk, alarms, voice, led, supervisor; rooms: those with a dict `counters`, in which no two have a name in
+    common. celsius: returns the chip's temperature in whole degrees; None on a chip without a sensor.
     """
 
-    def __init__(self, parts, modem, link, desk, alarms, voice, led, celsius):
+    def __init__(self, parts, modem, device_id, outbox, celsius):
         self.reason = None
         self.beat = None
-        self._parts = parts
-        self._lock = parts.guard.interlock
-        self._modem = modem
-        self._link = link
-        self._desk = desk
-        self._alarms = alarms
-        self._voice = voice
-        self._led = led
+        self.parts = parts
+        self.modem = modem
+        self.device_id = device_id
+        self._outbox = outbox
         self._celsius = celsius
         self._state = None
         self._was_online = False
         self._is_proved = False
 
     def hear(self, effect):
-        """Take an effect of the interlock's: an event, an alarm, an answer or an announcement."""
+        """Take an effect of the interlock's: a switching to report, or to announce, an alarm, an answer or an announcement."""
         kind = effect[0]
-        if kind == "event":
-            self._switched(effect[1] == "on", *effect[2:])
+        what = effect[1]
+        if kind == "report":
+            self._report(*effect[1:])
+        elif kind == "event":
+            if effect[2] == "emergency":
+                self.voice.announce("emergency")
+            elif not effect[4]:
+                self.voice.announce("switched_" + what)
         elif kind == "alarm":
-            self._alarms.note(effect[1], effect[2] == "start")
+            self.alarms.note(what, effect[2] == "start")
         elif kind == "answer":
-            self._desk.answer(*effect[1:])
+            self.desk.answer(*effect[1:])
         else:
-            self._voice.announce(effect[1])
+            self.voice.announce(what)
 
-    def _switched(self, on, cause, job, estimated):
-        """A switching: to the platform, and aloud."""
-        store = self._parts.store
-        moment = (borrow("boots").alive_ms(store), store.number, 0) if estimated else None
-        self._desk.report_event(on, cause, job, estimated, moment)
-        if cause == "emergency":
-            self._voice.announce("emergency")
-        elif not estimated:
-            self._voice.announce("switched_on" if on else "switched_off")
+    def _report(self, what, cause, job, estimated):
+        """A switching, what: "on" or "off", to the platform."""
+        moment = None
+        if estimated:
+            store = self.parts.store
+            moment = (borrow("boots").alive_ms(store), store.number, 0)
+        self.desk.report_event(what == "on", cause, job, estimated, moment)
         self._note_alive()
+
+    # ---- what is told of the terminal itself
+
+    def heartbeat(self):
+        """Return the heartbeat's flat dict."""
+        self.look()
+        parts = self.parts
+        lock = parts.guard.interlock
+        return {
+            "relay": 1 if lock.powered else 0,
+            "state": lock.state,
+            "welding": parts.guard.is_welding,
+            "reason": self.reason,
+            "minutes": lock.minutes_to_emergency(parts.clock.now_s()),
+            "job": lock.job,
+            "rsrp": self.modem.rsrp_dbm,
+            "alarms": self.alarms.active(),
+            "counters": self._counters(),
+        }
+
+    def _counters(self):
+        """Return the counts of all rooms since boot, as one flat dict; a zero is not worth its bytes."""
+        supervisor = self.supervisor
+        counts = {
+            "dropped": self._outbox.dropped,
+            "free_b": gc.mem_free(),
+            "off": ",".join(supervisor.off()),
+            "error": supervisor.last_error,
+            "kept": self.parts.kept_problem,
+        }
+        for room in self.rooms:
+            counts.update(room.counters)
+        for name in list(counts):
+            if not counts[name]:
+                del counts[name]
+        return counts
+
+    def log(self, text):
+        """Print one line for whoever has a cable."""
+        print("%d %s" % (self.parts.clock.now_s(), text))
+
+    def restarting(self, why):
+        """Let the next boot know why this one ends."""
+        self.log("reset: " + why)
+        self.parts.store.mark_intent(why)
 
     # ---- the task
 
     async def run(self):
         """Vital: look at everything once a second, for ever."""
-        self._voice.announce("welcome")
-        self._alarms.note("config_broken", bool(self._parts.problems), "; ".join(self._parts.problems)[:200])
+        self.voice.announce("welcome")
+        problems = self.parts.problems
+        self.alarms.note("config_broken", bool(problems), "; ".join(problems)[:200])
         while True:
             self.look()
             if self.beat:
@@ -76,49 +124,72 @@ class Herald:
 
     def look(self):
         """Tell what has changed."""
-        now_s = self._parts.clock.now_s()
-        faults = [kind for kind in self._alarms.active() if kind in _FAULTS]
-        reason, minutes = explain(self._lock, self._link.cause, faults, now_s)
-        self._tell_state()
+        parts = self.parts
+        lock = parts.guard.interlock
+        now_s = parts.clock.now_s()
+        announce = self.voice.announce
+        cause = self.link.cause
+        if cause is None and not self._was_online:
+            announce("online")
+        self._was_online = cause is None
+        state = lock.state
+        if state == "HANDOVER" and self._state not in (None, state):
+            announce("network_back")
+        self._state = state
+        reason = explain(lock, cause, self.alarms.active())
         if reason != self.reason:
             self.reason = reason
-            self._led.show(reason)
+            self.led.show(reason)
             if reason != "ok":
-                self._voice.announce(reason, minutes)
+                announce(reason, lock.minutes_to_emergency(now_s))
         self._watch_alarms()
-        if self._lock.powered and now_s % _ALIVE_S == 0:
+        if lock.powered and now_s % _ALIVE_S == 0:
             self._note_alive()
         if not self._is_proved and now_s >= _PROVED_S:
             self._is_proved = True  # after a minute of service this boot counts as finished; where NVS fails, it stays open
             try:
-                borrow("boots").finish(self._parts.store)
+                borrow("boots").finish(parts.store)
             except (OSError, ImportError, MemoryError) as error:
-                self._parts.kept_problem = str(error)
-
-    def _tell_state(self):
-        online = self._link.cause is None
-        if online and not self._was_online:
-            self._voice.announce("online")
-        self._was_online = online
-        state = self._lock.state
-        if state == "HANDOVER" and self._state not in (None, "HANDOVER"):
-            self._voice.announce("network_back")
-        self._state = state
+                parts.kept_problem = str(error)
 
     def _watch_alarms(self):
-        config = self._parts.config
-        note = self._alarms.note
-        iccid = self._modem.iccid
+        parts = self.parts
+        config = parts.config
+        alarms = self.alarms
+        iccid = self.modem.iccid
         if iccid and config.iccid:
-            note("sim_changed", iccid != config.iccid, iccid)
-        cause = self._link.cause
+            alarms.note("sim_changed", iccid != config.iccid, iccid)
+        cause = self.link.cause
         if cause is None or cause == "untrusted":
-            note("untrusted", cause is not None, self._link.untrusted)
-        note("clock", self._parts.clock.disputed)
-        self._alarms.temperature(self._celsius(), config.overtemperature_c)
+            alarms.note("untrusted", cause is not None, self.link.untrusted)
+        alarms.note("clock", parts.clock.disputed)
+        if self._celsius:
+            alarms.temperature(self._celsius(), config.overtemperature_c)
 
     def _note_alive(self):
         """Keep the time on flash now and then: after a power cut it is the best guess of when that was."""
-        unix_s = self._parts.clock.unix_s()
+        parts = self.parts
+        unix_s = parts.clock.unix_s()
         if unix_s is not None:
-            self._parts.store.note_alive(unix_s)
+            parts.store.note_alive(unix_s)
+
+
+def explain(lock, cause, alarms):
+    """Return why the welder has no power, "ok" while it has.
+
+    lock: Interlock. cause: why the session is down, None while it is up. alarms: the kinds that are on. A broken part comes before
+    everything, for then the relay may not do what it is told; then what only the platform lifts; then what keeps orders away.
+    """
+    if "contact_failed" in alarms or "contact_stuck" in alarms:
+        return "fault"
+    if lock.powered:
+        return "ok"
+    if lock.is_out_of_service:
+        return "out_of_service"
+    if lock.refused or cause == "refused":
+        return "refused"
+    if lock.barred:
+        return "barred"
+    if cause in ("no_sim", "sim_pulled"):
+        return "no_sim"
+    return "not_scanned" if cause is None else "no_network"

@@ -15,20 +15,35 @@ A timer is not started or stopped: its end is reckoned from what the machine kno
 from micropython import const
 
 from terminal.borrow import borrow
-from terminal.records import STATES, clip, digest
-from terminal.timetable import CHANGES, Timetable
+from terminal.records import Memory, clip, digest
 
-_LOCKED = const("LOCKED")
-_AUTHORISED = const("AUTHORISED")
-_EMERGENCY = const("EMERGENCY")
-_HANDOVER = const("HANDOVER")
+_FAIL_OPEN_S = const(0)  # rows of `recall.SETTINGS`
+_LINK_STABLE_S = const(1)
+_HANDOVER_IDLE_S = const(2)
+_HANDOVER_MAX_S = const(3)
+_IDLE_LOCK_S = const(4)
+_AUTHORISED_MAX_S = const(5)
+_EMERGENCY_MAX_S = const(6)
+_COMMAND_MAX_AGE_S = const(8)
+_SWITCH_MIN_INTERVAL_S = const(9)
 
-_CHANGE = const(0)  # what `timetable` finds next
-_FORGET = const(1)
-_POWER = const(2)
-_NEVER = const(0x3FFFFFFF)
+# What time alone brings: a state to enter, else the cause of a lock; at one second the upper row wins. Rows 0 is for LOCKED,
+# from 1 for AUTHORISED, from 3 for EMERGENCY, from 5 for HANDOVER: `_ends` has their timers. Announced a minute before as
+# the phrase "<row>_soon", but for the outage in a hand-over, which is at once.
+CHANGES = "EMERGENCY authorised_max idle emergency_max HANDOVER EMERGENCY handover_end emergency_end"
+_AT_ONCE = const(5)
+_NOTICE_S = const(60)
+_NEVER = const(0x3FFFFFFF)  # 34 years after boot, and still a small int
+_CHANGE = const(0)  # what comes next: a row of CHANGES,
+_FORGET = const(1)  # the session is stable,
+_POWER = const(2)  # the switching interval is over,
+_NOTICE = const(3)  # a row of CHANGES is announced
+_CAP_S = const(14400)  # the doubled wait for fail-open ends at 4 h
+_OVER_MAX = const(14)  # doublings that count: even 1 s doubled so often is past 4 h
+_PULLED = const(4)  # a pulled SIM waits so many times as long
 
-_ON = const(0)  # rows of ANSWERS; the first two are 200
+ANSWERS = "on off busy stale future out_of_service service cancelled"  # the first two are 200
+_ON = const(0)
 _OFF = const(1)
 _BUSY = const(2)
 _STALE = const(3)
@@ -36,21 +51,14 @@ _FUTURE = const(4)
 _OUT_OF_SERVICE = const(5)
 _SERVICE = const(6)
 _CANCELLED = const(7)
-ANSWERS = ("on", "off", "busy", "stale", "future", "out_of_service", "service", "cancelled")
 _ANSWER_MASK = const(0x0F)
 _OVERTAKEN = const(0x20)  # of what `_given` returns: a 1 with another id was obeyed since this 0 was
 
 _FUTURE_S = const(-300)  # an order may be this far ahead of our clock
 _WAITING_MAX = const(8)  # orders that wait for the switching interval
-_OVER_MAX = const(14)  # doublings that count: even 1 s doubled so often is past 4 h
-_RECORD = ("record",)
-
-_STUCK = const("contact_stuck")  # alarms
-_FAILED = const("contact_failed")
-_BYPASS = const("welding_while_unpowered")
 
 
-class Interlock(Timetable):
+class Interlock(Memory):
     """The machine. `boot` comes first and once.
 
     settings: dict of `recall.SETTINGS`' names, defaults for those that are missing; not checked against the ranges here.
@@ -65,13 +73,13 @@ class Interlock(Timetable):
 
     # ---- facts
 
-    def boot(self, now_s, kept=None, volatile=None, elapsed_s=None, firmware_failed=False):
+    def boot(self, now_s, *left):
         """Start, LOCKED or where an intact recent record says.
 
-        kept, volatile: bytes of those methods, or None. elapsed_s: seconds since volatile was saved, None if not known.
-        firmware_failed: minimal mode has crashed too. Returns effects; the relay's comes first, always.
+        left: kept, volatile (bytes of those methods, or None), elapsed_s (seconds since volatile was saved, None if not known),
+        firmware_failed (minimal mode has crashed too). Returns effects; the relay's comes first, always.
         """
-        return borrow("recall").boot(self, now_s, kept, volatile, elapsed_s, firmware_failed)
+        return borrow("recall").boot(self, now_s, *left)
 
     def command(self, now_s, action, request_id, job=None, age_s=None, source="platform", barred=False, out_of_service=None):
         """An order: 1 powers, 0 stops.
@@ -84,8 +92,23 @@ class Interlock(Timetable):
         mark = digest(request_id)
         if action == 1:
             self._take_on(request_id, mark, clip(job), age_s, source)
-        else:
-            self._take_off(request_id, mark, source, barred, out_of_service)
+            return self._end()
+        # a clearing that bans as well is a stop; one heard before must not undo an out_of_service given since
+        is_clearing = out_of_service is False and not barred
+        given = self._given(mark, 0)
+        if given is None or not (is_clearing or given & _OVERTAKEN):
+            given = _OFF
+            self._store(mark, 0, _OFF)
+            if out_of_service is not None:
+                self.is_out_of_service = bool(out_of_service)
+            if is_clearing:
+                self._record()
+            else:
+                self._obeyed_at = self.now
+                self.barred = self.barred or bool(barred)
+                cause = "barred" if barred else "order"
+                self._unpower("service" if source == "service" else cause, True)
+        self._answer(request_id, given)
         return self._end()
 
     def session_up(self, now_s):
@@ -116,9 +139,9 @@ class Interlock(Timetable):
         """The current sense says True, False or None; told again and again. Returns effects."""
         self._pass_time(now_s)
         if value is not None:
-            self._alarm(_BYPASS, value and not self.powered)
+            self._alarm("welding_while_unpowered", value and not self.powered)
         if (value is False) == (self._still_since is not None):
-            return self._give()
+            return self.tick(now_s)
         self._still_since = self.now if value is False else None
         return self._end()
 
@@ -126,9 +149,9 @@ class Interlock(Timetable):
         """The settled contact says True (powered), False or None; told again and again. Returns effects."""
         self._pass_time(now_s)
         if value is not None:
-            self._alarm(_STUCK, value and not self.powered)
-            self._alarm(_FAILED, not value and self.powered)
-        return self._give()
+            self._alarm("contact_stuck", value and not self.powered)
+            self._alarm("contact_failed", not value and self.powered)
+        return self.tick(now_s)
 
     def out_of_service(self, now_s, flag):
         """The platform's order is set or cleared without a stop. Returns effects."""
@@ -141,14 +164,17 @@ class Interlock(Timetable):
     def tick(self, now_s):
         """Time moved on. Returns effects; one shared empty tuple when nothing was due."""
         self._pass_time(now_s)
-        return self._give()
+        if not self._out:
+            return ()
+        out, self._out = self._out, []
+        return out
 
     # ---- questions
 
     def minutes_to_emergency(self, now_s):
         """Return the minutes, rounded up, until an outage powers the welder; None when none will."""
-        end = self._fail_open_end() if self.state == _LOCKED else None
-        return None if end is None else (max(0, end - max(now_s, self.now)) + 59) // 60
+        row, ends = self._ends()
+        return None if row or ends[0] is None else (max(0, ends[0] - max(now_s, self.now)) + 59) // 60
 
     def next_s(self, now_s):
         """Return the second, now_s at the earliest, at which time alone does or says something, or None."""
@@ -163,13 +189,26 @@ class Interlock(Timetable):
             self._answer(request_id, answer)
             return
         answer = self._verdict(job, age_s, source)
-        if answer == _ON:
-            self._obey_on(request_id, mark, job)
+        if answer != _ON:
+            if mark and not is_waiting:
+                self._store(mark, 1, answer)
+                self._record()
+            self._answer(request_id, answer)
             return
-        if mark is not None and not is_waiting:
-            self._store(mark, 1, answer)
-            self._record()
-        self._answer(request_id, answer)
+        self.barred = False
+        self._obeyed_at = self.now
+        self._store(mark, 1, _ON)
+        self._overtake(mark)
+        self._waiting.append(request_id)
+        self.job = self.job or job
+        is_new = self.state != "AUTHORISED"
+        if is_new:
+            self._enter("AUTHORISED")
+        self._record()
+        if is_new:
+            self._power()
+        elif self.powered:
+            self._switched(_ON)
 
     def _verdict(self, job, age_s, source):
         if source == "service":
@@ -177,80 +216,31 @@ class Interlock(Timetable):
         if self.is_out_of_service:
             return _OUT_OF_SERVICE
         if age_s is not None:
-            if age_s > self._max_age_s:
+            if age_s > self._settings[_COMMAND_MAX_AGE_S]:
                 return _STALE
             if age_s < _FUTURE_S:
                 return _FUTURE
-        if self.state != _AUTHORISED:
+        if self.state != "AUTHORISED":
             return _ON
         is_other = job is not None and self.job is not None and job != self.job
         return _BUSY if is_other or len(self._waiting) >= _WAITING_MAX else _ON
 
-    def _obey_on(self, request_id, mark, job):
-        self.barred = False
-        self._obeyed_at = self.now
-        self._store(mark, 1, _ON)
-        self._overtake(mark)
-        self._waiting.append(request_id)
-        self.job = self.job or job
-        if self.state != _AUTHORISED:
-            self._enter(_AUTHORISED)
-            self._record()
-            self._power()
-        else:
-            self._record()
-            if self.powered:
-                self._answer_waiting(_ON)
-
-    def _take_off(self, request_id, mark, source, barred, out_of_service):
-        # a clearing that bans as well is a stop; one heard before must not undo an out_of_service given since
-        is_clearing = out_of_service is False and not barred
-        given = self._given(mark, 0)
-        if given is not None and (is_clearing or given & _OVERTAKEN):
-            self._answer(request_id, given)
-            return
-        self._store(mark, 0, _OFF)
-        if out_of_service is not None:
-            self.is_out_of_service = bool(out_of_service)
-        if is_clearing:
-            self._record()
-        else:
-            self._obeyed_at = self.now
-            self.barred = self.barred or bool(barred)
-            cause = "barred" if barred else "order"
-            self._unpower("service" if source == "service" else cause, True)
-        self._answer(request_id, _OFF)
-
     def _answer(self, request_id, answer):
         answer &= _ANSWER_MASK
-        self._out.append(("answer", request_id, 200 if answer <= _OFF else 500, ANSWERS[answer]))
-
-    def _answer_waiting(self, answer):
-        waiting, self._waiting = self._waiting, []
-        for request_id in waiting:
-            self._answer(request_id, answer)
+        self._out.append(("answer", request_id, 200 if answer <= _OFF else 500, ANSWERS.split()[answer]))
 
     # ---- the welder
 
     def _power(self):
-        """Power now, or when the switching interval is over."""
-        if not self.powered and self._unpowered_at is not None:
-            at = self._unpowered_at + self._interval_s
-            if at > self.now:
-                self._power_at = at
-                return
-        self._power_now()
-
-    def _power_now(self):
-        """Power the welder, tell why, and answer those who wait for it."""
-        self._power_at = None
+        """Power the welder, tell why and answer those who wait for it; not before the switching interval is over."""
         if not self.powered:
+            if self._unpowered_at is not None and self._unpowered_at + self._settings[_SWITCH_MIN_INTERVAL_S] > self.now:
+                return
             self.powered = True
             self._out.append(("relay", 1))
-        outage = "firmware" if self._firmware_failed else "emergency"
-        self._event("on", outage if self._is_emergency() else "order", self.job)
-        self._switch_alarms()
-        self._answer_waiting(_ON)
+        cause = "firmware" if self._firmware_failed else "emergency"
+        self._out.append(("event", "on", "order" if self._emergency_since is None else cause, self.job, False))
+        self._switched(_ON)
 
     def _unpower(self, cause, is_order):
         """Unpower and lock. An order moves the relay in any case: what we believe of it may be wrong."""
@@ -260,97 +250,142 @@ class Interlock(Timetable):
         if was_powered:
             self.powered = False
             self._unpowered_at = self.now
-        if self.state != _LOCKED:
-            self._enter(_LOCKED)
+        if self.state != "LOCKED":
+            self._enter("LOCKED")
         self.job = None
-        self._power_at = None
         for request_id in self._waiting:
             self._store(digest(request_id), 1, _CANCELLED)
         self._record()
         if was_powered:
-            self._event("off", cause, job)
-        self._switch_alarms()
-        self._answer_waiting(_CANCELLED)
+            self._out.append(("event", "off", cause, job, False))
+        self._switched(_CANCELLED)
 
     def _enter(self, state):
         self.state = state
         self._since = self.now
         self._said = [None] * 3
-
-    def _is_emergency(self):
-        return self.state in (_EMERGENCY, _HANDOVER)
+        if state in ("LOCKED", "AUTHORISED"):
+            self._emergency_since = None
 
     # ---- effects
 
-    def _switch_alarms(self):
-        """What the switching itself starts and ends; what then disagrees is left to its next fact."""
-        self._alarm("emergency", self.powered and self._is_emergency())
+    def _switched(self, answer):
+        """Answer those who wait; start and end the alarms that switching does. What then disagrees is left to its next fact."""
+        self._alarm("emergency", self.powered and self._emergency_since is not None)
         if self.powered:
-            self._alarm(_STUCK, False)
-            self._alarm(_BYPASS, False)
+            self._alarm("contact_stuck", False)
+            self._alarm("welding_while_unpowered", False)
         else:
-            self._alarm(_FAILED, False)
+            self._alarm("contact_failed", False)
+        waiting, self._waiting = self._waiting, []
+        for request_id in waiting:
+            self._answer(request_id, answer)
 
     def _alarm(self, kind, is_on):
-        if (kind in self._alarms) == is_on:
-            return
-        if is_on:
-            self._alarms.append(kind)
-        else:
-            self._alarms.remove(kind)
-        self._out.append(("alarm", kind, "start" if is_on else "end"))
-
-    def _event(self, phase, cause, job, estimated=False):
-        self._out.append(("event", phase, cause, job, estimated))
+        alarms = self._alarms
+        if (kind in alarms) != is_on:
+            (alarms.append if is_on else alarms.remove)(kind)
+            self._out.append(("alarm", kind, "start" if is_on else "end"))
 
     def _record(self):
-        if not self._out or self._out[-1] is not _RECORD:
-            self._out.append(_RECORD)
-
-    def _give(self):
-        if not self._out:
-            return ()
-        out, self._out = self._out, []
-        return out
+        if self._out[-1:] != [("record",)]:
+            self._out.append(("record",))
 
     def _end(self):
         """Reckon anew after a fact, do what is due at once, and hand the effects over."""
         self._reckon()
-        self._pass_time(self.now)
-        return self._give()
+        return self.tick(self.now)
 
     # ---- time
+
+    def _session(self, cause):
+        """Take why the session is down, None while it is up; an outage runs on from one counting cause to the next."""
+        if cause is None and self._cause is not None:
+            self._up_since = self.now
+        self._cause = cause
+        is_outage = self._firmware_failed or cause in self._causes and not self.refused
+        if is_outage and self._outage_since is None:
+            self._outage_since = self.now
+            self._sum_s += self.now - self._quiet_since
+        elif not is_outage and self._outage_since is not None:
+            self._outage_since = None
+            self._quiet_since = self.now
+        return self._end()
 
     def _pass_time(self, now_s):
         """Do what time alone would have done up to now_s, each at its second."""
         while self._next[0] <= now_s:
             self.now, deed, row = self._next
-            if deed == _CHANGE:
-                self._change(row)
-            elif deed == _FORGET:
+            what = CHANGES.split()[row]
+            if deed == _FORGET:
                 self._over = 0
                 self._record()
             elif deed == _POWER:
-                self._power_now()
-            else:
+                self._power()
+            elif deed == _NOTICE:
                 first, ends = self._ends()
                 self._said[row - first] = ends[row - first]
-                self._out.append(("announce", CHANGES[row].lower() + "_soon"))
+                self._out.append(("announce", what.lower() + "_soon"))
+            elif what.islower():  # the cause of a lock
+                if what == "emergency_max":
+                    self._over = min(self._over + 1, _OVER_MAX)
+                self._unpower(what, False)
+            else:
+                is_new = self.state == "LOCKED"
+                self._enter(what)
+                self._record()
+                if is_new:
+                    self._emergency_since = self.now
+                    self._sum_s = 0
+                    self._power()
             self._reckon()
-        if now_s > self.now:
-            self.now = now_s
+        self.now = max(self.now, now_s)
 
-    def _change(self, row):
-        what = CHANGES[row]
-        if what not in STATES:
-            if what == "emergency_max":
-                self._over = min(self._over + 1, _OVER_MAX)
-            self._unpower(what, False)
-            return
-        is_new = self.state == _LOCKED
-        self._enter(what)
-        self._record()
-        if is_new:
-            self._emergency_since = self.now
-            self._sum_s = 0
-            self._power()
+    def _reckon(self):
+        """Find what comes next. At one second: changes first, then the session, powering, notices."""
+        now = self.now
+        said = self._said
+        coming = [(_NEVER, 0, 0)]
+        row, ends = self._ends()
+        for k, end in enumerate(ends):
+            if said[k] != end:
+                said[k] = None  # another end is another run of the timer
+            if end is not None:
+                coming.append((max(end, now), _CHANGE, row))
+                if said[k] is None and row != _AT_ONCE:
+                    coming.append((max(end - _NOTICE_S, now), _NOTICE, row))
+            row += 1
+        if self._over and self._cause is None:
+            coming.append((max(self._up_since + self._settings[_LINK_STABLE_S], now), _FORGET, 0))
+        if self.state != "LOCKED" and not self.powered:
+            coming.append((max(self._unpowered_at + self._settings[_SWITCH_MIN_INTERVAL_S], now), _POWER, 0))
+        self._next = min(coming)
+
+    def _ends(self):
+        """Return (the state's first row of CHANGES, the seconds at which its timers end; None for one that does not run)."""
+        settings = self._settings
+        since = self._since
+        outage = self._outage_since
+        if self.state == "LOCKED":
+            if outage is None or self.barred or self.refused or self.is_out_of_service:
+                return 0, (None,)
+            wait_s = settings[_FAIL_OPEN_S]
+            wait_s = min(wait_s << self._over, max(wait_s, _CAP_S))
+            if self._cause == "sim_pulled":
+                wait_s *= _PULLED
+            return 0, (max(outage, since, self._obeyed_at) + wait_s,)
+        if self.state == "EMERGENCY":
+            handover = None
+            if self.refused and not self._firmware_failed:
+                handover = self.now
+            elif outage is None and not self._firmware_failed:
+                handover = self._quiet_since + settings[_LINK_STABLE_S]
+            return 3, (self._emergency_since + settings[_EMERGENCY_MAX_S], handover)
+        is_authorised = self.state == "AUTHORISED"
+        idle_s = settings[_IDLE_LOCK_S if is_authorised else _HANDOVER_IDLE_S]
+        still = self._still_since
+        idle_end = None if still is None or not idle_s else max(since, still) + idle_s
+        if is_authorised:
+            return 1, (since + settings[_AUTHORISED_MAX_S], idle_end)
+        handover_end = self._quiet_since + settings[_HANDOVER_MAX_S] - self._sum_s
+        return 5, (None if outage is None else self.now, handover_end, idle_end)

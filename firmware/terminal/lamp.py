@@ -11,7 +11,7 @@ def make(board, hardware, driver):
     """
     data = board.get("led")
     if not data:
-        return Led(None)
+        return Led(None, 1)
     active = data.get("active", 1)
     if "output" in data:
         return Led(driver.other(data["output"]), active)

@@ -1,33 +1,28 @@
-"""What boot.py made and main.py goes on with."""
+"""What boot.py made and main.py goes on with: `start` sets these once, and the rooms are handed this module as their `parts`.
 
-import time
+board: the board's data. config: the Config in force; problems: what was wrong with its file. store, clock, guard: the rooms of
+those names. kept_problem: text when NVS could not be read or written, or a record in it was broken, else None. resumed: whether
+the welder's power was carried over a reset.
+"""
 
-made = None  # the one Parts of this boot
+guard = None  # until all of it is made
 
 
-class Parts:
-    """board: the board's data. config, problems: the settings and what was wrong with their file. kept_problem: text when NVS
-    could not be read or written, or a record in it was broken, else None. resumed: whether the welder's power was carried over
-    a reset.
+class Config:
+    """The settings as attributes (`config.host`) and items (`config["host"]`). Their table is in `config`.
+
+    in_force: the dict they are in, in whose place one with fewer may be put. broken: True when the file was missing or unreadable
+    and all of this is defaults.
     """
 
-    def __init__(self, board, config, problems, store, clock, guard, kept_problem):
-        self.board = board
-        self.config = config
-        self.problems = problems
-        self.store = store
-        self.clock = clock
-        self.guard = guard
-        self.kept_problem = kept_problem
-        self.resumed = guard.interlock.powered  # nothing but a resume powers at once
+    def __init__(self, values, broken=False):
+        self.in_force = values
+        self.broken = broken
 
+    def __getattr__(self, name):
+        if name in self.in_force:
+            return self.in_force[name]
+        raise AttributeError(name)
 
-def rtc_setter(rtc, store):
-    """Return what sets the chip's clock (machine.RTC().datetime's tuple) and tells the store by how much it moved."""
-
-    def set_rtc(when):
-        before_s = time.time()
-        rtc.datetime(when)
-        store.clock_moved(time.time() - before_s)
-
-    return set_rtc
+    def __getitem__(self, name):
+        return self.in_force[name]

@@ -1,4 +1,11 @@
-"""The phrases, in Chinese, with their urgency; and numbers as they are spoken. Borrowed for each announcement."""
+"""The phrases, in Chinese, with their urgency; and numbers as they are spoken. Borrowed for each announcement.
+
+The other half of `voice`: it fills that room's queue.
+"""
+
+from micropython import const
+
+_WAITING = const(8)  # phrases at the most
 
 # name: (urgency, 0 first; text; text with {} for the minutes, or None)
 PHRASES = {
@@ -63,3 +70,27 @@ def phrase(name, minutes_left, phone):
     if phone and name in _WITH_PHONE:
         text += "，服务电话" + spelt(phone)
     return urgency, text
+
+
+def take_in(voice):
+    """Move what was announced into the queue of the Voice. Raises KeyError for an unknown name."""
+    asked, voice._asked = voice._asked, []
+    for name, minutes_left, born_s in asked:
+        urgency, text = phrase(name, minutes_left, voice._phone)
+        _put(voice, (urgency, name, text, born_s))
+
+
+def _put(voice, fresh):
+    """Keep the queue in the order of urgency, the older first; a full one loses its last."""
+    queue = voice._queue
+    for index, other in enumerate(queue):
+        if other[1] == fresh[1]:
+            queue[index] = fresh
+            return
+    index = len(queue)
+    while index and queue[index - 1][0] > fresh[0]:
+        index -= 1
+    queue.insert(index, fresh)
+    if len(queue) > _WAITING:
+        queue.pop()
+        voice.counters["unspoken"] += 1

@@ -1,5 +1,6 @@
-"""Which places are believed, how far apart they are, and when one is worth a report. Pure; borrowed for each look.
+"""Which places are believed, how far apart they are, and when one is worth a report. Borrowed for each look.
 
+The other half of `position`: it alone sets that room's private attributes from outside.
 A place is (source, lat_e7, lng_e7, accuracy_m), source "gnss" or "cell". Coordinates are integers in 1e-7 degree, distances
 whole metres.
 """
@@ -9,6 +10,8 @@ from micropython import const
 from terminal import protocol
 from terminal.borrow import borrow
 
+_GRACE_S = const(150)  # a cold start needs 95 s to a fix: before that "none" is not worth saying
+_RETRY_S = const(600)  # after a report without a place
 _CIRCLE_E7 = const(3600000000)
 _QUARTER_E7 = const(900000000)
 _POOR_DM = const(5000)  # a fix this poor is none
@@ -54,12 +57,43 @@ def is_worth(place, last, move_m):
     return is_beyond(place[1:3], last[1:3], metres)
 
 
-def content(place, reason, moment, is_gcj02):
-    """Return the stamped content of an EF: of a place, or of the reason why there is none."""
+def tell(room, fix, cell, why, is_due):
+    """Report what a look of a `position.Position` has found, if it is worth it.
+
+    fix: of `modem.gnss_fix()` and believed, or None. cell: of `modem.cell_location()`, or None. why: text, the reason why there
+    is neither. is_due: whether a report is due in any case.
+    """
+    clock = room._clock
+    place = None
+    if fix:
+        place = ("gnss", fix[0], fix[1], (fix[2] + 9) // 10)
+        if fix[3] is not None and not clock.known:
+            clock.set_ms(fix[3], "gnss")
+    elif cell and is_place(cell[0], cell[1]):
+        place = ("cell",) + cell
+    now_s = clock.now_s()
+    if place is None and now_s < _GRACE_S:
+        return
+    config = room._config
+    if not (is_due or place and is_worth(place, room._place, config["position_move_m"])):
+        return
+    room._place = place
+    period_s = config["position_period_s"]
+    room._due_s = now_s + (period_s if place else min(period_s, _RETRY_S))
+    moment = room._moment()
+    if fix and fix[3] is not None:
+        moment = (fix[3],) + moment[1:]
+    content = _content(place, why, config["coordinates"] == "gcj02")
+    room._report(protocol.stamped(content, moment))
+
+
+def _content(place, why, is_gcj02):
+    """Return the content of an EF: of a place, or of the reason why there is none."""
+    position = borrow("reports").position
     if place is None:
-        return protocol.stamped(protocol.position("none", reason=reason), moment)
+        return position("none", reason=why)
     source, lat_e7, lng_e7, accuracy_m = place
     system = "wgs84"
     if is_gcj02:
         system, lat_e7, lng_e7 = borrow("gcj02").convert(lat_e7, lng_e7)
-    return protocol.stamped(protocol.position(source, lat_e7, lng_e7, system, accuracy_m), moment)
+    return position(source, lat_e7, lng_e7, system, accuracy_m)

@@ -10,8 +10,6 @@ from micropython import const
 from terminal.borrow import borrow
 
 _ROUND_MS = const(15000)  # how often the receiver is asked
-_GRACE_S = const(150)  # a cold start needs 95 s to a fix: before that "none" is not worth saying
-_RETRY_S = const(600)  # after a report without a place
 
 
 class Position:
@@ -41,32 +39,16 @@ class Position:
 
     async def look(self):
         """Look once, report what is worth it. The cell costs traffic: it is asked when a report is due."""
-        place = None
-        fix, reason = await self._ask(self._modem.gnss_fix)
+        fix, why = await self._ask(self._modem.gnss_fix)
         places = borrow("places")
         if fix and not places.is_fix(fix):
-            fix, reason = None, "pseudo_fix"
-        if fix:
-            place = ("gnss", fix[0], fix[1], (fix[2] + 9) // 10)
-            if fix[3] is not None and not self._clock.known:
-                self._clock.set_ms(fix[3], "gnss")
-        elif self._clock.now_s() >= self._due_s:
-            cell, why = await self._ask(self._modem.cell_location)
-            if cell and places.is_place(cell[0], cell[1]):
-                place = ("cell",) + cell
-            reason = "gnss " + (reason or "no_fix") + ", cell " + (why or "no_place")
-        now_s = self._clock.now_s()
-        if place is None and now_s < _GRACE_S:
-            return
-        if now_s < self._due_s and not (place and places.is_worth(place, self._place, self._config["position_move_m"])):
-            return
-        self._place = place
-        period_s = self._config["position_period_s"]
-        self._due_s = now_s + (period_s if place else min(period_s, _RETRY_S))
-        moment = self._moment()
-        if fix and fix[3] is not None:
-            moment = (fix[3],) + moment[1:]
-        self._report(places.content(place, reason, moment, self._config["coordinates"] == "gcj02"))
+            fix, why = None, "pseudo_fix"
+        cell = None
+        is_due = self._clock.now_s() >= self._due_s
+        if is_due and not fix:
+            cell, no_cell = await self._ask(self._modem.cell_location)
+            why = "gnss %s, cell %s" % (why or "no_fix", no_cell or "no_place")
+        places.tell(self, fix, cell, why, is_due)
 
     async def _ask(self, what):
         """Return (what the modem says, None), or (None, the code of its refusal)."""

@@ -40,6 +40,7 @@ OUTAGE_CAUSES = (
 )
 _NEVER_COUNT = ("refused", "taken_over")
 
+_RESUME_WITHIN_S = const(7)  # a row of SETTINGS
 _RESUMES = const(3)  # at most so many resumes ...
 _RESUME_WINDOW_S = const(600)  # ... in so many seconds
 _KEPT = b"HK\x01"  # magic and version
@@ -54,7 +55,7 @@ _HANDOVER_ROW = const(4)  # of interlock.CHANGES
 _NEVER = const(0x3FFFFFFF)
 
 
-def boot(lock, now_s, kept, volatile, elapsed_s, firmware_failed):
+def boot(lock, now_s, kept=None, volatile=None, elapsed_s=None, firmware_failed=False):
     """Do what `Interlock.boot` promises, to a machine without attributes."""
     _set(lock)
     lock._firmware_failed = firmware_failed
@@ -62,32 +63,20 @@ def boot(lock, now_s, kept, volatile, elapsed_s, firmware_failed):
     was_powered, lost_job = _take_kept(lock, kept)
     _take_volatile(lock, volatile, elapsed_s)
     lock.powered = lock.state != "LOCKED"
-    if lock._is_emergency():
+    if lock._emergency_since is not None:
         lock._alarms.append("emergency")
     lock._out.append(("relay", 1 if lock.powered else 0))
     lock._record()
     if lock.powered:
-        lock._event("on", "resumed", lock.job)
+        lock._out.append(("event", "on", "resumed", lock.job, False))
     elif was_powered:
-        lock._event("off", "power_lost", lost_job, True)
+        lock._out.append(("event", "off", "power_lost", lost_job, True))
     return lock._session("modem_dead")
 
 
 def _set(lock):
     """Take the settings the machine was made with."""
-    have = {row[0]: row[1] for row in SETTINGS}
-    have.update(lock._settings)
-    lock._settings = None
-    lock._fail_open_s = have["fail_open_after_s"]
-    lock._stable_s = have["link_stable_s"]
-    lock._handover_idle_s = have["handover_idle_s"]
-    lock._handover_max_s = have["handover_max_s"]
-    lock._idle_lock_s = have["idle_lock_s"]
-    lock._authorised_max_s = have["authorised_max_s"]
-    lock._emergency_max_s = have["emergency_max_s"]
-    lock._resume_s = have["resume_within_s"]
-    lock._max_age_s = have["command_max_age_s"]
-    lock._interval_s = have["switch_min_interval_s"]
+    lock._settings = tuple([lock._settings.get(row[0], row[1]) for row in SETTINGS])
     causes = OUTAGE_CAUSES if lock._causes is None else lock._causes
     lock._causes = tuple([cause for cause in causes if cause not in _NEVER_COUNT])
 
@@ -97,18 +86,15 @@ def _begin(lock, now_s):
     lock.barred = lock.refused = lock.is_out_of_service = False
     lock.kept_broken = False
     lock.now = now_s
-    lock._enter("LOCKED")  # sets since when; and _said: the ends of the state's timers that were announced
-    lock._rows = bytearray(_IDS * _ROW)
-    lock._count = 0
+    lock._enter("LOCKED")  # sets since when, _said (ends of the state's timers that were announced) and _emergency_since
+    lock._rows = b""
     lock._resumes = []  # seconds of the resumes in the last ten minutes
     lock._alarms = []  # those that are on
     lock._waiting = []  # request ids of obeyed 1s whose answer waits for the relay
     lock._out = []
     lock._next = (_NEVER, 0, 0)  # (second, what, row) that time brings next
     lock._obeyed_at = now_s  # an order was obeyed, or boot
-    lock._emergency_since = now_s
     lock._still_since = None  # sensed as not welding, without a break
-    lock._power_at = None  # obeyed, but the switching interval runs until then
     lock._unpowered_at = None  # the welder was last switched off
     lock._cause = "modem_dead"  # None while the session is up
     lock._up_since = now_s
@@ -124,9 +110,7 @@ def _take_kept(lock, data):
     if fields is None:
         lock.kept_broken = bool(data)
         return False, None
-    flags, lock._over, job, rows = fields
-    lock._rows[: len(rows)] = rows
-    lock._count = len(rows) // _ROW
+    flags, lock._over, job, lock._rows = fields
     lock.barred, lock.refused, lock.is_out_of_service, was_powered = flags
     return was_powered, job
 
@@ -141,7 +125,7 @@ def _take_volatile(lock, data, elapsed_s):
         return
     ages = [age + elapsed_s for age in fields[3]]
     lock._resumes = [lock.now - age for age in ages if age < _RESUME_WINDOW_S]
-    if elapsed_s <= lock._resume_s and len(lock._resumes) < _RESUMES:
+    if elapsed_s <= lock._settings[_RESUME_WITHIN_S] and len(lock._resumes) < _RESUMES:
         lock._resumes.append(lock.now)
         _resume(lock, fields, lock.now - elapsed_s)
 
@@ -151,7 +135,7 @@ def _resume(lock, fields, saved_at):
     lock.state, announced, ages, _resumes, lock.job = fields
     since_s, emergency_s, lock._sum_s, still_s, unpowered_s = ages
     lock._since = saved_at - since_s
-    if emergency_s >= 0:
+    if lock.state in STATES[2:]:  # EMERGENCY, HANDOVER
         lock._emergency_since = saved_at - emergency_s
     if still_s >= 0:
         lock._still_since = lock.now - still_s

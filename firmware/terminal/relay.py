@@ -2,7 +2,7 @@
 
 Owns the output pins of the relay and what was last written to them. "Powered" is what the welder gets,
 whatever the coil and the contact need for it; polarity and contact kind come from the board's data (formats
-at `make`). Only the interlock's owner calls `set`.
+at `switchgear.make`). Only the interlock's owner calls `set`.
 """
 
 from micropython import const
@@ -19,43 +19,39 @@ class GpioDriver:
 
     def __init__(self, pin_class, data, level):
         self._pin_class = pin_class
-        self._number = data["pin"]
-        self._hold = data.get("hold", False)
-        self._pin = self._configured(level)
+        self._data = data
+        self._pin = None
+        self.write(level)
 
     def write(self, level):
         """Set the pin; a held pad takes a new level only when it is configured again."""
-        if self._hold:
-            self._configured(level)
-        else:
+        hold = self._data.get("hold", False)
+        if self._pin is not None and not hold:
             self._pin.value(level)
+        else:
+            # hold is always named: a pad held by an earlier release would stay so for ever
+            pin_class = self._pin_class
+            self._pin = pin_class(self._data["pin"], pin_class.OUT, value=level, hold=hold)
 
-    def _configured(self, level):
-        # hold is always named: a pad held by an earlier release would stay so for ever
-        return self._pin_class(self._number, self._pin_class.OUT, value=level, hold=self._hold)
 
+class Sense:
+    """Whether a pin is at the level that means yes: counts only after it has stayed for 30 ms; None until then."""
 
-class Debounced:
-    """A reading that counts only after it has stayed the same for 30 ms; None until then.
-
-    read: returns True, False or None (unknown).
-    """
-
-    def __init__(self, read, timer):
-        self._read = read
+    def __init__(self, pin, true_level, timer):
+        self._pin = pin
+        self._true_level = true_level
         self._timer = timer
         self._settled = None
         self._next = None
         self._since = 0
 
     def __call__(self):
-        now = self._read()
-        if now is self._settled:
+        timer = self._timer
+        now = self._pin.value() == self._true_level
+        if now is not self._next:
             self._next = now
-        elif now is not self._next:
-            self._next = now
-            self._since = self._timer.ticks_ms()
-        elif self._timer.ticks_diff(self._timer.ticks_ms(), self._since) >= _STABLE_MS:
+            self._since = timer.ticks_ms()
+        elif timer.ticks_diff(timer.ticks_ms(), self._since) >= _STABLE_MS:
             self._settled = now
         return self._settled
 
@@ -64,36 +60,23 @@ class Relay:
     """Driver, polarity, contact and senses of one welder.
 
     powered: as last set. has_contact: whether there is a read-back. driver: the GpioDriver or ShiftDriver.
+    contact(): True when the contact is read back as powered, False as unpowered. welding(): True while welding current
+    flows, False while it does not. Both are None while it is not known, always so without the sense.
     """
 
     def __init__(self, driver, level_on, powered, contact, welding):
         self.driver = driver
         self.powered = bool(powered)
         self.has_contact = contact is not None
+        self.contact = contact or _unknown
+        self.welding = welding or _unknown
         self._level_on = level_on
-        self._contact = contact
-        self._welding = welding
 
     def set(self, powered):
         """Give the welder power, or take it away."""
         self.powered = bool(powered)
         self.driver.write(self._level_on if powered else 1 - self._level_on)
 
-    def contact(self):
-        """Return True when the contact is read back as powered, False as unpowered, None while not known."""
-        return self._contact() if self._contact else None
 
-    def welding(self):
-        """Return True while welding current flows, False while it does not, None when not known."""
-        return self._welding() if self._welding else None
-
-
-class LevelReader:
-    """Whether a pin is at the level that means yes."""
-
-    def __init__(self, pin, true_level):
-        self._pin = pin
-        self._true_level = true_level
-
-    def __call__(self):
-        return self._pin.value() == self._true_level
+def _unknown():
+    return None

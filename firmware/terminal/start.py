@@ -19,18 +19,19 @@ from terminal.store import Store, StoreError
 
 def begin():
     """Return the parts, made once: what is there already is not made again."""
-    if parts.made is None:
-        parts.made = _make()
-    return parts.made
+    if parts.guard is None:
+        _make()
+    return parts
 
 
 def _make():
-    config, problems = borrow("config").load()
-    rtc = machine.RTC()
-    store = Store(esp32.NVS("hanma"), rtc, time.time)
-    clock = Clock(time.ticks_ms, time.ticks_diff, parts.rtc_setter(rtc, store))
-    guard, kept_problem = _decide(config, store, clock)
-    return parts.Parts(BOARD, config, problems, store, clock, guard, kept_problem)
+    parts.board = BOARD
+    parts.config, parts.problems = borrow("config").load()
+    parts.store = Store(esp32.NVS("hanma"), machine.RTC(), time.time)
+    parts.clock = Clock(time, parts.store.set_clock)
+    guard, parts.kept_problem = _decide(parts.config, parts.store, parts.clock)
+    parts.resumed = guard.interlock.powered  # nothing but a resume powers at once
+    parts.guard = guard
 
 
 def _decide(config, store, clock):
@@ -49,8 +50,7 @@ def _decide(config, store, clock):
         boots.begin(store, machine.reset_cause() == machine.PWRON_RESET)
     except StoreError as error:
         problem = str(error)
-    settings = config.group([row[0] for row in borrow("recall").SETTINGS])
-    lock = Interlock(settings, config.outage_causes)
+    lock = Interlock(config.in_force, config.outage_causes)
     effects = lock.boot(clock.now_s(), kept, volatile, elapsed_s, store.firmware_failed)
     # a boot's first effect is the relay's: no other level before it
     guard = Guard(lock, store, clock, borrow("switchgear").make(BOARD, effects[0][1], machine, time))

@@ -4,6 +4,7 @@ Owns the two copies of the interlock's kept record and the record in RTC memory 
 RTC's, less what it was set by since power-on, so that setting the clock makes nothing look old.
 """
 
+import hashlib
 import struct
 
 from micropython import const
@@ -12,6 +13,7 @@ from terminal.records import seal
 
 _ABSENT = const(-4354)  # ESP_ERR_NVS_NOT_FOUND 0x1102, as esp32.NVS raises it
 _COPY_HEAD = "<3sI"  # magic and version, sequence
+_COPY_EXTRA = const(11)  # bytes of that and of the CRC
 _RTC_HEAD = "<3sqqHB"  # magic and version, step of the clock, second of the save, bytes, bytes of intent
 _RTC_BYTES = const(1536)  # of the chip's 2 KiB
 _INTENT_CHARS = const(40)
@@ -25,12 +27,11 @@ def get_blob(nvs, key, size):
     """Return a blob's bytes, or None when there is none. Raises OSError when it cannot be read."""
     room = bytearray(size)
     try:
-        count = nvs.get_blob(key, room)
+        return bytes(room[: nvs.get_blob(key, room)])
     except OSError as error:
-        if error.args[0] == _ABSENT:
-            return None
-        raise
-    return bytes(room[:count])
+        if error.args[0] != _ABSENT:
+            raise
+    return None
 
 
 class Copies:
@@ -45,36 +46,36 @@ class Copies:
         self._nvs = nvs
         self._name = name
         self._size = size
-        self._data = None
+        self._saved = None  # the SHA-256 of the newest record
         self._sequence = 0
         self._slot = 1  # of the newest intact copy
 
     def save(self, data):
         """Write a record over the older copy, unless the newer one holds it. Raises StoreError."""
-        if data == self._data and not self.broken:
+        mark = hashlib.sha256(data).digest()
+        if mark == self._saved and not self.broken:
             return
+        name = self._name
         if len(data) > self._size:
-            raise StoreError("size: " + self._name)
+            raise StoreError("size: " + name)
         slot = 1 - self._slot
         self._sequence += 1
         healed = max(0, self.broken - 1)
         self.broken = max(1, self.broken)  # until proved: after a failure even the same record is written
         blob = seal(struct.pack(_COPY_HEAD, b"HC\x01", self._sequence) + data)
+        nvs = self._nvs
+        key = name + str(slot)
         try:
-            self._nvs.set_blob(self._name + str(slot), blob)
-            self._nvs.commit()
-            is_there = self.read(slot) == blob
+            nvs.set_blob(key, blob)
+            nvs.commit()
+            is_there = get_blob(nvs, key, self._size + _COPY_EXTRA) == blob
         except OSError as error:
-            raise StoreError("write: %s, %s" % (self._name, error.args[0])) from None
+            raise StoreError("write: %s, %s" % (name, error.args[0])) from None
         if not is_there:
-            raise StoreError("lost: " + self._name)
+            raise StoreError("lost: " + name)
         self.broken = healed
         self._slot = slot
-        self._data = data
-
-    def read(self, slot):
-        """Return what lies in this slot, 0 or 1, or None. Raises OSError when it cannot be read."""
-        return get_blob(self._nvs, self._name + str(slot), self._size + struct.calcsize(_COPY_HEAD) + 4)
+        self._saved = mark
 
 
 class Store:
@@ -113,9 +114,11 @@ class Store:
         self._marked = text[:_INTENT_CHARS].encode()
         self._write_rtc()
 
-    def clock_moved(self, step_s):
-        """The RTC was set, by so many seconds. To be called right after it."""
-        self._set_s += step_s
+    def set_clock(self, when):
+        """Set the RTC. when: machine.RTC().datetime's tuple, UTC."""
+        before_s = self._now_rtc_s()
+        self._rtc.datetime(when)
+        self._set_s += self._now_rtc_s() - before_s
         self._write_rtc()
 
     def _write_rtc(self):

@@ -1,6 +1,6 @@
 """Builds a board's relay and senses from its data. Borrowed at the boot."""
 
-from terminal.relay import Debounced, GpioDriver, LevelReader, Relay
+from terminal.relay import GpioDriver, Relay, Sense
 
 
 def make(board, powered, hardware, timer):
@@ -38,7 +38,7 @@ def _driver(name):
 def _contact(data, hardware, timer):
     if not data:
         return None
-    return Debounced(_level_reader(hardware.Pin, data, data["powered"]), timer)
+    return _sense(hardware.Pin, data, data["powered"], timer)
 
 
 def _welding(data, hardware, timer):
@@ -49,10 +49,10 @@ def _welding(data, hardware, timer):
 
         options = {"atten": data["atten"]} if "atten" in data else {}
         return AnalogSense(hardware.ADC(hardware.Pin(data["pin"]), **options), data)
-    return Debounced(_level_reader(hardware.Pin, data, data["welding"]), timer)
+    return _sense(hardware.Pin, data, data["welding"], timer)
 
 
-def _level_reader(pin_class, data, true_level):
+def _sense(pin_class, data, true_level, timer):
     pulls = {"up": pin_class.PULL_UP, "down": pin_class.PULL_DOWN}
     pin = pin_class(data["pin"], pin_class.IN, pulls.get(data.get("pull")))
-    return LevelReader(pin, true_level)
+    return Sense(pin, true_level, timer)

@@ -10,7 +10,6 @@ from micropython import const
 
 from terminal.borrow import borrow
 
-_WAITING = const(8)  # phrases at the most
 _ASKED = const(16)  # announcements not yet looked up: more than one round of the task can bring
 _STALE_S = const(45)  # "within a minute" is no longer true much later
 _AGAIN_MS = const(3000)  # a modem that is just starting is asked again
@@ -25,7 +24,7 @@ class Voice:
     of digits or "".
     """
 
-    def __init__(self, say, failure, clock, service_phone="", log=print):
+    def __init__(self, say, failure, clock, service_phone, log):
         self.available = True  # False once the modem has refused three times
         self.counters = {"spoken": 0, "unspoken": 0, "voice_failures": 0}
         self._say = say
@@ -42,24 +41,20 @@ class Voice:
         """Ask for a phrase; one that waits under this name is replaced. Reads no file: the relay's owner calls this."""
         if not self.available:
             return
-        self._asked = [asked for asked in self._asked if asked[0] != name]
-        if len(self._asked) >= _ASKED:
-            self._asked.pop(0)
+        waiting = self._asked
+        for asked in waiting:
+            if asked[0] == name:
+                waiting.remove(asked)
+                break
+        if len(waiting) >= _ASKED:
+            waiting.pop(0)
             self.counters["unspoken"] += 1
-        self._asked.append((name, minutes_left, self._clock.now_s()))
+        waiting.append((name, minutes_left, self._clock.now_s()))
         self._wake.set()
 
     def take_in(self):
         """Look up what was announced and queue it by urgency. Raises KeyError for an unknown name, ImportError."""
-        phrases = borrow("phrases")
-        asked, self._asked = self._asked, []
-        for name, minutes_left, born_s in asked:
-            urgency, text = phrases.phrase(name, minutes_left, self._phone)
-            self._put((urgency, name, text, born_s))
-
-    def waiting(self):
-        """Return the names of the phrases that wait, in the order they will be spoken."""
-        return [phrase[1] for phrase in self._queue]
+        borrow("phrases").take_in(self)
 
     async def run(self):
         """Optional task: speak what waits, for ever."""
@@ -71,44 +66,27 @@ class Voice:
             self._wake.clear()
             await self._wake.wait()
 
-    def _put(self, phrase):
-        """Keep the queue in the order of urgency, the older first; a full one loses its last."""
-        queue = self._queue
-        for index, other in enumerate(queue):
-            if other[1] == phrase[1]:
-                queue[index] = phrase
-                return
-        index = len(queue)
-        while index and queue[index - 1][0] > phrase[0]:
-            index -= 1
-        queue.insert(index, phrase)
-        if len(queue) > _WAITING:
-            queue.pop()
-            self.counters["unspoken"] += 1
-
     async def _speak(self, phrase):
+        counters = self.counters
         if self._clock.now_s() - phrase[3] > _STALE_S:
-            self.counters["unspoken"] += 1
+            counters["unspoken"] += 1
             return
+        queue = self._queue
         try:
             await self._say(phrase[2])
-            self.counters["spoken"] += 1
+            counters["spoken"] += 1
             self._refusals = 0
         except self._failure as failure:
-            self.counters["voice_failures"] += 1
+            counters["voice_failures"] += 1
             if failure.code == "unsupported":
-                self._refused()
-            if self.available:
-                await asyncio.sleep_ms(_AGAIN_MS)
-                self._put_back(phrase)
-
-    def _put_back(self, phrase):
-        if phrase[1] not in self.waiting():  # a newer one under this name goes before
-            self._put(phrase)
-
-    def _refused(self):
-        self._refusals += 1
-        if self._refusals >= _UNSUPPORTED:
-            self.available = False
-            self._queue.clear()
-            self._log("no voice: the modem does not speak; the lamp does")
+                self._refusals += 1
+                if self._refusals >= _UNSUPPORTED:
+                    self.available = False
+                    queue.clear()
+                    self._log("no voice: the modem does not speak; the lamp does")
+                    return
+            await asyncio.sleep_ms(_AGAIN_MS)
+            index = 0  # behind its equals
+            while index < len(queue) and queue[index][0] <= phrase[0]:
+                index += 1
+            queue.insert(index, phrase)

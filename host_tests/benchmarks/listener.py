@@ -66,6 +66,7 @@ class Face:
 
 async def run_session():
     """Serve our Session."""
+    from terminal import mqtt_open
     from terminal.mqtt import Session
 
     waiting = []
@@ -76,9 +77,9 @@ async def run_session():
         due.set()
 
     session = Session(Face(*await asyncio.open_connection(host, int(port))), on_message)
-    await session.connect(b"listener", b"", b"", 60)
+    await mqtt_open.connect(session, b"listener", b"", b"", 60)
     reading = asyncio.create_task(session.run())
-    await session.subscribe(_FILTER, 1)
+    await mqtt_open.subscribe(session, _FILTER, 1)
     print("ready")
     while not reading.done():
         await due.wait()

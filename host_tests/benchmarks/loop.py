@@ -4,7 +4,7 @@ from host_tests.benchmarks.metered import MeteredWorld
 
 FLOOD = 100
 _AWAIT_S = 60
-_HANDSHAKE = "shake"  # terminal.tls: mbedTLS checks the certificate in it, in C
+_HANDSHAKE = "shake"  # terminal.tls_open: mbedTLS checks the certificate in it, in C
 
 
 def measure(directory):

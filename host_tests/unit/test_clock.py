@@ -7,7 +7,8 @@ from drivers import clock as driver
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from terminal.clock import PLATFORM, Clock, civil, unix_ms
+from terminal.clock import PLATFORM, Clock
+from terminal.wall import civil, unix_ms
 
 NOW_MS = 1_790_000_000_000
 MINUTE_MS = 60_000
@@ -38,7 +39,7 @@ def test_a_clock_nobody_has_set_says_that_it_does_not_know():
 
 def test_a_record_from_before_the_clock_was_set_gets_its_wall_time_later():
     ticks = [0]
-    clock = Clock(lambda: ticks[0], lambda a, b: a - b)
+    clock = Clock(driver.Timer(ticks))
     ticks[0] = 10_000
     recorded_s = clock.now_s()
     assert clock.wall_ms_of(recorded_s) is None

@@ -95,11 +95,10 @@ def test_every_problem_is_named_and_the_good_settings_stay():
     assert "colour" not in values
 
 
-def test_settings_are_read_as_attributes_items_and_groups(tmp_path):
+def test_settings_are_read_as_attributes_and_items(tmp_path):
     (tmp_path / "config.json").write_text('{"host": "h", "apn": "cmnet"}')
     loaded, problems = config.load(str(tmp_path / "config.json"))
     assert (loaded.host, loaded["apn"], loaded.broken, problems) == ("h", "cmnet", False, [])
-    assert loaded.group(["host", "port"]) == {"host": "h", "port": 8883}
     with pytest.raises(AttributeError):
         _ = loaded.colour
 

@@ -4,8 +4,13 @@ import pytest
 from drivers import led as driver
 from drivers.reasons import REASONS
 
-from terminal.led import PATTERNS
+from terminal import led
 
+_WORDS = led.PATTERNS.split(" ")
+PATTERNS = {
+    reason: tuple(int(digit, 16) * 100 for digit in pattern)
+    for reason, pattern in zip(_WORDS[::2], _WORDS[1::2], strict=True)
+}
 PIN = {"pin": 19, "active": 1}
 
 

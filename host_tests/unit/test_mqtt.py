@@ -168,6 +168,50 @@ def test_a_longer_message_of_qos_0_is_dropped_without_a_word(session):
     assert len(result["writes"]) == 1
 
 
+def test_what_we_send_waits_until_a_long_message_is_in_and_disturbs_it_not(session):
+    text = bytes(range(256)) * 16
+    long = publish(b"c", text, 0x32, 9)
+    steps = [["send", long[:6000]], ["pause", 60], ["send", long[6000:]], ["expect"], ["expect"], puback(1), ["end"]]
+    result = session(steps, calls=[["wait", 20], ["publish", "up", "x" * 2000]])
+    assert result["heard"] == [["c", text[:40].hex(), 4096, False, False]]
+    assert result["writes"][1:] == [publish(b"up", b"x" * 2000, 0x32, 1), "40020009"]
+    assert result["calls"] == ["done"] * 2
+
+
+def test_a_long_message_waits_until_what_we_send_is_out(session):
+    long = publish(b"c", bytes(4096), 0x32, 9)
+    steps = [["pause", 20], ["send", long], ["expect"], ["expect"], puback(1), ["end"]]
+    result = session(steps, calls=[["publish", "up", "x" * 2000]], write_ms=40)
+    assert result["writes"][1:] == [publish(b"up", b"x" * 2000, 0x32, 1), "40020009"]
+    assert (result["calls"], len(result["heard"])) == (["done"], 1)
+
+
+def test_a_long_message_behind_short_ones_is_whole(session):
+    short = publish(b"s", b"1" * 900, 0x32, 1)
+    text = bytes(range(256)) * 16
+    stream = short * 2 + publish(b"c", text, 0x32, 2) + short
+    result = session([["send", stream], ["end"]], chunk=2500)
+    assert [(message[0], message[2]) for message in result["heard"]] == [("s", 900), ("s", 900), ("c", 4096), ("s", 900)]
+    assert result["heard"][2][1] == text[:40].hex()
+    assert result["writes"][1:] == ["40020001", "40020001", "40020002", "40020001"]
+
+
+def test_a_message_that_finds_no_memory_is_handed_out_again_before_it_is_acknowledged(session):
+    result = session([["send", publish(b"c", b"stop", 0x32, 7)], ["expect"], ["end"]], no_memory=3)
+    assert result["heard"] == [["c", b"stop".hex(), 4, False, False]]
+    assert result["writes"][1:] == ["40020007"]
+
+
+def test_a_message_that_never_finds_memory_ends_the_session_unacknowledged(session):
+    result = session([["send", publish(b"c", b"stop", 0x32, 7)]], no_memory=1000)
+    assert (result["run"], len(result["writes"])) == (["MemoryError", None], 1)
+
+
+@pytest.mark.parametrize("steps", [[["end"]], [["fail"]], [["send", "c000"]]])
+def test_the_buffer_is_free_again_when_the_session_is_over(session, steps):
+    assert session(steps)["buffers"] == 1
+
+
 @pytest.mark.parametrize(
     "broken",
     [

@@ -63,33 +63,33 @@ def test_plain_without_a_secret_logs_in_without_a_name(ask):
 
 
 def test_plain_topics_come_from_templates(ask):
-    answers = ask("plain", ["up_topic", "00"], ["subscriptions"], ["response_topic", "r-1"])
+    answers = ask("plain", ["up_topic"], ["subscriptions"], ["response_topic", "r-1"])
     assert answers == [b"welder/prod_dev1/up", [b"welder/prod_dev1/command/+"], b"welder/prod_dev1/response/r-1"]
 
 
 def test_plain_request_ids_may_share_their_level_with_other_text(ask):
     config = {"topic_command": "x/{device_id}/cmd/request_id={request_id}"}
-    answers = ask("plain", ["subscriptions"], ["request_id", b"x/prod_dev1/cmd/request_id=7"], **config)
+    answers = ask("plain", ["subscriptions"], ["order_id", b"x/prod_dev1/cmd/request_id=7"], **config)
     assert answers == [[b"x/prod_dev1/cmd/+"], "7"]
 
 
 def test_plain_commands_may_come_without_request_id(ask):
-    questions = [["subscriptions"], ["is_command", b"c/prod_dev1"], ["request_id", b"c/prod_dev1"], ["is_command", b"c/x"]]
-    assert ask("plain", *questions, topic_command="c/{device_id}") == [[b"c/prod_dev1"], True, None, False]
+    questions = [["subscriptions"], ["order_id", b"c/prod_dev1"], ["order_id", b"c/x"], ["order_id", b"c/prod_dev1/1"]]
+    assert ask("plain", *questions, topic_command="c/{device_id}") == [[b"c/prod_dev1"], "", None, None]
 
 
 @pytest.mark.parametrize(
     ("tail", "request_id"),
-    [(b"abc-1", "abc-1"), (b"", None), (b"a/b", None), (b"x" * 64, "x" * 64), (b"x" * 65, None), (b"\xff", None)],
+    [(b"abc-1", "abc-1"), (b"", ""), (b"a/b", ""), (b"x" * 64, "x" * 64), (b"x" * 65, ""), (b"\xff", "")],
 )
 def test_a_request_id_is_the_last_level_of_the_topic(ask, tail, request_id):
     topic = b"welder/prod_dev1/command/" + tail
-    assert ask("plain", ["is_command", topic], ["request_id", topic]) == [True, request_id]
+    assert ask("plain", ["order_id", topic]) == request_id
 
 
 def test_a_command_for_another_device_is_none(ask):
     topic = b"welder/prod_dev2/command/1"
-    assert ask("plain", ["is_command", topic], ["request_id", topic]) == [False, None]
+    assert ask("plain", ["order_id", topic]) is None
 
 
 def test_plain_has_a_will_that_says_z0(ask):
@@ -100,8 +100,8 @@ def test_plain_has_a_will_that_says_z0(ask):
 
 
 def test_plain_carries_everything_bare_and_asks_nobody_for_the_time(ask):
-    questions = [["decode_command", COMMAND], ["encode_response", BODY], ["encode_uplink", BODY], ["time_request", 5]]
-    assert ask("plain", *questions, ["parse_event", b"t", b"{}", 5]) == [COMMAND, BODY, BODY, None, None]
+    questions = [["decode_command", COMMAND], ["encode_response", BODY], ["time_request", 5]]
+    assert ask("plain", *questions, ["parse_event", b"t", b"{}", 5]) == [COMMAND, BODY, None, None]
 
 
 # ---- Huawei IoTDA: log-in
@@ -155,7 +155,7 @@ def test_keepalive_stays_where_the_platform_takes_it(ask, asked, kept):
 
 
 def test_iotda_topics(ask):
-    questions = [["up_topic", "FF"], ["subscriptions"], ["response_topic", "42"], ["will"]]
+    questions = [["up_topic"], ["subscriptions"], ["response_topic", "42"], ["will"]]
     up, subscriptions, response, will = ask("iotda", *questions)
     assert up == _IOTDA + b"messages/up"
     assert subscriptions == [_IOTDA + b"commands/#", _IOTDA + b"events/down"]
@@ -165,13 +165,13 @@ def test_iotda_topics(ask):
 
 def test_iotda_reads_the_request_id_and_does_not_take_its_own_answers_for_commands(ask):
     topic = _IOTDA + b"commands/request_id=9f-1"
-    assert ask("iotda", ["is_command", topic], ["request_id", topic]) == [True, "9f-1"]
-    assert ask("iotda", ["is_command", _IOTDA + b"commands/response/request_id=1"]) is False
+    assert ask("iotda", ["order_id", topic]) == "9f-1"
+    assert ask("iotda", ["order_id", _IOTDA + b"commands/response/request_id=1"]) is None
 
 
 def test_uplinks_may_go_to_a_topic_of_ones_own(ask):
     topic = "$oc/devices/{device_id}/user/welder"
-    assert ask("iotda", ["up_topic", "00"], topic_up=topic) == b"$oc/devices/prod_dev1/user/welder"
+    assert ask("iotda", ["up_topic"], topic_up=topic) == b"$oc/devices/prod_dev1/user/welder"
 
 
 @pytest.mark.parametrize(
@@ -198,13 +198,12 @@ def test_what_is_no_envelope_goes_on_as_it_is(ask, payload):
 
 def test_answers_go_bare_or_in_paras_beside_a_result_code(ask):
     failed = BODY.replace(b"true", b"false").replace(b"200", b"500")
-    questions = [["encode_response", BODY], ["encode_response", failed], ["encode_uplink", BODY]]
-    assert ask("iotda", *questions) == [BODY, failed, BODY]
-    good, bad, up = ask("iotda", *questions, response_form="paras")
+    questions = [["encode_response", BODY], ["encode_response", failed]]
+    assert ask("iotda", *questions) == [BODY, failed]
+    good, bad = ask("iotda", *questions, response_form="paras")
     envelope = {"result_code": 0, "response_name": "COMMAND_RESPONSE", "paras": json.loads(BODY)}
     assert json.loads(good) == envelope
     assert json.loads(bad) == {**envelope, "result_code": 1, "paras": json.loads(failed)}
-    assert up == BODY
 
 
 # ---- Huawei IoTDA: time

@@ -8,11 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from host_tests.unit import replay
-from terminal import protocol
+from terminal import protocol, reports
+from terminal.answers import ANSWERS
 
 NOW = 1767225600123
 CLOCK = [NOW, 12, 90000]
 NO_CLOCK = [None, 12, 90000]
+_COMMAND_FIELDS = ("job", "issued_ms", "barred", "out_of_service")
 FACTS = {
     "relay": 1,
     "state": "AUTHORISED",
@@ -66,7 +68,7 @@ def test_an_uplink_has_the_documents_code_and_name_and_the_heartbeat_no_name(bui
 
 def test_the_code_of_an_uplink_comes_first():
     assert protocol.uplink("FF", {}) == b'{"actionCode":"FF","content":{}}'
-    assert protocol.uplink("00", "up", "login") == b'{"actionCode":"00","actionName":"login","content":"up"}'
+    assert protocol.uplink("E0", "up").decode() == '{"actionCode":"E0","actionName":"报警信息","content":"up"}'
 
 
 def test_a_login_says_who_it_is_and_how_it_started(build):
@@ -106,14 +108,14 @@ def test_without_a_position_the_reason_is_told(build):
 @given(st.integers(-1800000000, 1800000000))
 @settings(max_examples=100, deadline=None)
 def test_coordinates_lose_nothing(micropython, value):
-    expected = protocol.e7_text(value)
+    expected = reports.e7_text(value)
     assert Decimal(expected) * 10**7 == value
     assert len(expected.split(".")[1]) == 7
     assert micropython.call("protocol", {"do": "e7_text", "value": value}) == expected
 
 
 def test_an_alarm_that_lasts_has_no_end(build):
-    assert build("E0", "alarm", "tamper", CLOCK)["content"] == {"kind": "tamper", "start": NOW}
+    assert build("E0", "alarm", "tamper", CLOCK, None, None)["content"] == {"kind": "tamper", "start": NOW}
 
 
 def test_an_alarm_that_is_over_has_its_end_and_its_detail(build):
@@ -130,12 +132,12 @@ def test_a_switching_is_a_heartbeat_with_an_event(build):
 
 
 def test_an_estimated_switching_says_so(build):
-    event = build("FF", "event", 0, "power_lost", None, 8, CLOCK, True)["content"]["event"]
+    event = build("FF", "event", 0, "power_lost", None, 8, CLOCK, True, None)["content"]["event"]
     assert event["estimated"] is True
 
 
 def test_a_planned_end_tells_its_reason(build):
-    assert build("Z0", "offline", "restart")["content"] == {"reason": "restart"}
+    assert build("Z0", "", {"reason": "restart"})["content"] == {"reason": "restart"}
 
 
 # ---- times
@@ -147,7 +149,7 @@ def test_without_clock_the_time_is_null_beside_boot_and_ticks(build):
 
 
 def test_an_alarm_without_clock_keeps_two_counts(build):
-    content = build("E0", "alarm", "tamper", NO_CLOCK, [None, 12, 95000])["content"]
+    content = build("E0", "alarm", "tamper", NO_CLOCK, [None, 12, 95000], None)["content"]
     assert content == {
         "kind": "tamper",
         "start": None,
@@ -159,12 +161,12 @@ def test_an_alarm_without_clock_keeps_two_counts(build):
 
 
 def test_once_the_clock_is_known_ticks_of_this_boot_become_times(build):
-    content = build("E0", "alarm", "tamper", NO_CLOCK, [None, 12, 95000], dated=[12, NOW - 90000])["content"]
+    content = build("E0", "alarm", "tamper", NO_CLOCK, [None, 12, 95000], None, dated=[12, NOW - 90000])["content"]
     assert content == {"kind": "tamper", "start": NOW, "end": NOW + 5000, "boot": 12}
 
 
 def test_ticks_of_another_boot_stay_what_they_are(build):
-    content = build("E0", "alarm", "tamper", NO_CLOCK, dated=[13, NOW])["content"]
+    content = build("E0", "alarm", "tamper", NO_CLOCK, None, None, dated=[13, NOW])["content"]
     assert content == {"kind": "tamper", "start": None, "start_ticks": 90000, "boot": 12}
 
 
@@ -184,19 +186,27 @@ def test_an_answer_has_the_documents_five_fields_success_first(build):
 
 
 def test_a_failed_order_is_500_and_an_unknown_time_is_0():
-    answer = json.loads(protocol.answer(500, "busy", None, english=True))
+    answer = json.loads(protocol.answer(500, "busy", None))
     assert (answer["success"], answer["code"], answer["timestamp"]) == (False, 500, 0)
-    assert answer["message"] == "another job has not ended"
+    assert answer["message"] == "其他作业未结束"
     assert answer["result"] == {"answer": "busy"}
 
 
-@pytest.mark.parametrize("text", sorted(protocol.ANSWERS))
+@pytest.mark.parametrize("text", sorted(ANSWERS))
 def test_every_answer_has_words_in_both_languages(text):
-    chinese = json.loads(protocol.answer(500, text, NOW))["message"]
-    english = json.loads(protocol.answer(500, text, NOW, english=True))["message"]
-    assert chinese != text
+    chinese, english = ANSWERS[text]
+    assert json.loads(protocol.answer(500, text, NOW))["message"] == chinese != text
     assert not chinese.isascii()
     assert english.isascii()
+
+
+def test_an_answer_goes_out_without_its_words_when_the_file_system_is_dead(monkeypatch):
+    def broken(_):
+        raise OSError(5)
+
+    monkeypatch.setattr(protocol, "borrow", broken)
+    answer = json.loads(protocol.answer(200, "off", NOW, "J-1"))
+    assert (answer["success"], answer["message"], answer["result"]) == (True, "off", {"answer": "off", "job": "J-1"})
 
 
 @pytest.mark.parametrize("document", ["messages.md", "messages.zh-CN.md"])
@@ -205,15 +215,15 @@ def test_the_document_names_every_answer_alarm_reason_and_field(document):
 
     from terminal.alarm_kinds import KINDS
 
-    words = [*protocol.ANSWERS, *REASONS, *FACTS, *(kind[0] for kind in KINDS), *protocol.Command._fields[1:-1]]
+    words = [*ANSWERS, *REASONS, *FACTS, *(kind[0] for kind in KINDS), *_COMMAND_FIELDS]
     document = (replay.ROOT / "docs" / document).read_text(encoding="utf-8")
     assert [word for word in words if f"`{word}`" not in document] == []
 
 
 def test_the_interlock_has_no_answer_without_words():
-    from terminal.interlock import ANSWERS
+    from terminal import interlock
 
-    assert set(ANSWERS) <= set(protocol.ANSWERS)
+    assert set(interlock.ANSWERS.split()) <= set(ANSWERS)
 
 
 # ---- heartbeats
@@ -274,12 +284,12 @@ def test_the_platform_can_always_tell_the_state_from_what_it_acknowledged(heartb
 
 def _month_mb(topic, facts_of):
     """Megabytes on the air of 30 days of heartbeats, one a minute: IP, TCP, TLS 1.2 with GCM, MQTT at QoS 1."""
-    heartbeat = protocol.Heartbeat(600)
+    known = {}
     total = 0
     minutes = 120
     for minute in range(minutes):
-        content = heartbeat.content(minute * 60, facts_of(minute))
-        heartbeat.acknowledged(content, minute * 60)
+        content = protocol.heartbeat(known, facts_of(minute), minute * 60, 600)
+        known.update(content)
         publish = 2 + len(topic) + 2 + len(protocol.uplink(protocol.HEARTBEAT, content))
         publish += 2 if publish < 128 else 3
         total += 3 * 40 + 2 * 29 + publish + 4

@@ -13,6 +13,7 @@ _FILES = sorted(path.relative_to(FIRMWARE).as_posix() for path in FIRMWARE.rglob
 _PURE = (
     "terminal/interlock.py",
     "terminal/protocol.py",
+    "terminal/reports.py",
     "terminal/profiles/__init__.py",
     "terminal/profiles/plain.py",
     "terminal/profiles/iotda.py",

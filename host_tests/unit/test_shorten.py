@@ -71,6 +71,14 @@ def test_names_that_meet_in_an_object_or_a_scope_stay_apart():
     assert len(set(in_scope)) == len(in_scope)
 
 
+def test_what_a_function_of_another_file_puts_on_an_object_meets_no_name_of_its_class():
+    room = "class Room:\n    def open_door(self):\n        self.is_open = True\n"
+    filler = "def fill(self, thing):\n    self.first_part = 1\n    thing.second_part = 2\n"
+    names = _short(room=room, filler=filler).short
+    on_room = [names[name] for name in ("open_door", "is_open", "first_part", "second_part")]
+    assert len(set(on_room)) == 4
+
+
 def test_a_constant_that_the_compiler_folds_keeps_its_underscore_and_a_public_one_has_none():
     names = _short(room="from micropython import const\n_FOLDED = const(1)\nSHARED = const(2)\n").short
     assert names["_FOLDED"].startswith("_")

@@ -6,8 +6,8 @@ from drivers.reasons import REASONS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modem.simcom import Simcom
-from terminal import timetable, voice
+from modem import simcom_speech
+from terminal import interlock, voice
 from terminal.phrases import PHRASES, minutes, number, spelt
 
 SPEAK = ["speak"]
@@ -31,7 +31,7 @@ def test_every_reason_but_ok_has_its_phrase():
 
 
 def test_every_change_by_time_of_the_interlock_has_its_notice():
-    notices = {what.lower() + "_soon" for what in timetable.CHANGES}
+    notices = {what.lower() + "_soon" for what in interlock.CHANGES.split()}
     assert len(notices) == 7
     assert notices <= set(PHRASES)
 
@@ -39,7 +39,7 @@ def test_every_change_by_time_of_the_interlock_has_its_notice():
 def test_every_phrase_fits_into_one_command_with_telephone_and_minutes():
     for _, text, timed in PHRASES.values():
         longest = (timed or text).format(minutes(1440)) + "，服务电话" + spelt("0" * 20)
-        assert len(longest) * 4 <= Simcom.SPEECH_HEX
+        assert len(longest) * 4 <= simcom_speech.DIGITS
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_an_announcement_never_fails_its_caller_whatever_has_become_of_the_files
         room.take_in()
     monkeypatch.undo()
     room.take_in()
-    assert room.waiting() == ["switched_on"]
+    assert driver.names(room) == ["switched_on"]
 
 
 def test_announcements_nobody_looks_up_are_bounded():
@@ -165,8 +165,8 @@ def test_announcements_nobody_looks_up_are_bounded():
     for name in PHRASES:
         room.announce(name)
     room.take_in()
-    assert room.counters["unspoken"] == len(PHRASES) - len(room.waiting())
-    assert len(room.waiting()) == 8
+    assert room.counters["unspoken"] == len(PHRASES) - len(driver.names(room))
+    assert len(driver.names(room)) == 8
 
 
 STEP = st.one_of(

@@ -17,9 +17,9 @@ import string
 FOREIGN = {
     "AF_INET", "IPPROTO_TCP", "SOCK_DGRAM", "SOCK_STREAM", "Stream", "add", "address", "celsius", "client_id", "code",
     "count", "decode", "digest", "disconnect", "done", "drive", "failure", "feed", "flush", "get_blob", "getaddrinfo",
-    "id", "ioctl", "load", "log", "makefile", "next", "number", "pid", "push", "readinto", "readline", "received",
-    "recv", "recvfrom", "send", "sendall", "sendto", "set", "setblocking", "settimeout", "step", "stream", "take",
-    "task", "tell", "verify_mode", "wait_for",
+    "id", "ioctl", "limit", "load", "log", "lw_msg", "lw_topic", "makefile", "next", "number", "pid", "push",
+    "readinto", "readline", "received", "recv", "recvfrom", "send", "sendall", "sendto", "set", "setblocking", "settings",
+    "settimeout", "size", "sock", "step", "stream", "take", "task", "tell", "verify_mode", "wait_for",
 }
 # fmt: on
 _LETTERS = string.ascii_letters
@@ -165,9 +165,15 @@ def _neighbours(trees, own):
 
 
 def _put_on_others(tree):
-    """Return the attributes that a file sets on something else than self."""
-    stored = (node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store))
-    return {node.attr for node in stored if not (isinstance(node.value, ast.Name) and node.value.id == "self")}
+    """Return the attributes that a file sets on something else than the self of a method."""
+    stored = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)]
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    own = {id(node) for one in classes for node in ast.walk(one) if isinstance(node, ast.Attribute) and _is_self(node.value)}
+    return {node.attr for node in stored if id(node) not in own}
+
+
+def _is_self(node):
+    return isinstance(node, ast.Name) and node.id == "self"
 
 
 def _families(trees):

@@ -16,7 +16,7 @@ FIRMWARE = toolchain.ROOT / "firmware"
 BOARDS = toolchain.ROOT / "boards"
 
 # Modem families and the modules of firmware/modem that only they need; a board gets its own family's.
-DIALECTS = {"simcom": ("simcom", "simcom_up", "simcom_open", "simcom_place")}
+DIALECTS = {"simcom": ("simcom", "simcom_up", "simcom_open", "simcom_place", "simcom_speech")}
 LIBRARIES = ("umqtt.simple",)
 
 _TOP = ("boot.py", "main.py", "lib")  # what a staged tree holds, and nothing else

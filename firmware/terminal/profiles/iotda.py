@@ -9,8 +9,8 @@ from binascii import hexlify
 
 from micropython import const
 
+from modem.borrow import borrow
 from terminal import protocol
-from terminal.clock import civil
 from terminal.profiles import Profile
 
 _BASE = "$oc/devices/{device_id}/sys/"
@@ -38,43 +38,42 @@ def hmac_sha256(key, message):
 
 def hour_text(unix_s):
     """Return seconds since 1970 as UTC 'YYYYMMDDHH'."""
-    return "%04d%02d%02d%02d" % civil(unix_s * 1000)[:4]
+    return "%04d%02d%02d%02d" % borrow("wall", "terminal").civil(unix_s * 1000)[:4]
+
+
+def make(config, identity):
+    """Return the Profile by keepalive_s, iotda_sign_type, response_form, and topic_up where that is of this platform."""
+    profile = Iotda()
+    up = config["topic_up"]
+    topics = (
+        # What the plain profile has by default means nothing here.
+        up if up.startswith("$oc/") else _BASE + "messages/up",
+        _BASE + "commands/request_id={request_id}",
+        _BASE + "commands/response/request_id={request_id}",
+    )
+    plain = borrow("plain", "terminal.profiles")
+    plain.fill(profile, identity["device_id"], topics, min(max(config["keepalive_s"], _KEEPALIVE_MIN_S), _KEEPALIVE_MAX_S))
+    profile.events_up = plain.topic(_BASE + "events/up", profile.device_id)
+    # Commands and events: unasked the platform would send both at QoS 0.
+    profile.filters = [plain.topic(_BASE + name, profile.device_id) for name in ("commands/#", "events/down")]
+    profile.sign_type = config["iotda_sign_type"]
+    profile.in_paras = config["response_form"] == "paras"
+    profile.secret = identity["secret"].encode()
+    profile.needs_clock = profile.sign_type == 1
+    return profile
 
 
 class Iotda(Profile):
     """Uplinks are messages (messages/up with the regulation's JSON, or a topic of one's own under $oc/)."""
-
-    def __init__(self, config, identity):
-        up = config["topic_up"]
-        super().__init__(
-            identity["device_id"],
-            # What the plain profile has by default means nothing here.
-            up if up.startswith("$oc/") else _BASE + "messages/up",
-            _BASE + "commands/request_id={request_id}",
-            _BASE + "commands/response/request_id={request_id}",
-            min(max(config["keepalive_s"], _KEEPALIVE_MIN_S), _KEEPALIVE_MAX_S),
-        )
-        base = _BASE.replace("{device_id}", self.device_id)
-        self._commands = (base + "commands/#").encode()
-        self._events_up = (base + "events/up").encode()
-        self._events_down = (base + "events/down").encode()
-        self._sign_type = config["iotda_sign_type"]
-        self._in_paras = config["response_form"] == "paras"
-        self._secret = identity["secret"].encode()
-        self.needs_clock = self._sign_type == 1
 
     def renew(self, now_unix_s):
         """Make client id and password from one timestamp; ValueError for sign type 1 without a clock."""
         if now_unix_s is None and self.needs_clock:
             raise ValueError("clock")
         stamp = _ANY_HOUR if now_unix_s is None else hour_text(now_unix_s)
-        self.client_id = ("%s_0_%d_%s" % (self.device_id, self._sign_type, stamp)).encode()
+        self.client_id = ("%s_0_%d_%s" % (self.device_id, self.sign_type, stamp)).encode()
         self.username = self.device_id.encode()
-        self.password = hexlify(hmac_sha256(stamp.encode(), self._secret))
-
-    def subscriptions(self):
-        """Return the filters of commands and events; unasked the platform would send both at QoS 0."""
-        return [self._commands, self._events_down]
+        self.password = hexlify(hmac_sha256(stamp.encode(), self.secret))
 
     def decode_command(self, payload):
         """Return the command's object, bare or out of `paras`; text nobody can read comes back as it is."""
@@ -91,18 +90,18 @@ class Iotda(Profile):
 
     def encode_response(self, body):
         """Return body bare, or in `paras` beside result_code (0 for success), as configured."""
-        if not self._in_paras:
+        if not self.in_paras:
             return body
         code = b"0" if body.startswith(b'{"success":true') else b"1"
         return b'{"result_code":' + code + b',"response_name":"COMMAND_RESPONSE","paras":' + body + b"}"
 
     def time_request(self, sent_ms):
         """Return (topic, payload) of $time_sync's time_sync_request."""
-        return self._events_up, (_TIME_REQUEST % sent_ms).encode()
+        return self.events_up, (_TIME_REQUEST % sent_ms).encode()
 
     def parse_event(self, topic, payload, received_ms):
         """Return ('time', ms since 1970) from a time_sync_response, None from anything else."""
-        if topic != self._events_down:
+        if topic != self.filters[1]:
             return None
         try:
             services = protocol.decode(payload).get("services")

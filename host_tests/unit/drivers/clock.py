@@ -2,13 +2,23 @@
 interpreter.
 """
 
-from terminal.clock import Clock, civil, unix_ms
+from terminal.clock import Clock
+from terminal.wall import civil, unix_ms
 
 _RING = 1 << 30
 
 
-def _diff(later, earlier):
-    return (later - earlier + _RING // 2) % _RING - _RING // 2
+class Timer:
+    """Stands for the module time; ticks: a list of the one count, which does not wrap."""
+
+    def __init__(self, ticks):
+        self._ticks = ticks
+
+    def ticks_ms(self):
+        return self._ticks[0] % _RING
+
+    def ticks_diff(self, later, earlier):
+        return (later - earlier + _RING // 2) % _RING - _RING // 2
 
 
 def run(case):
@@ -19,7 +29,7 @@ def run(case):
         return [list(civil(ms)) + [unix_ms(*civil(ms)[:7])] for ms in case["civil"]]
     ticks = [case["start"]]
     rtc = []
-    clock = Clock(lambda: ticks[0] % _RING, _diff, rtc.append)
+    clock = Clock(Timer(ticks), rtc.append)
     seen = []
     for step in case["steps"]:
         ticks[0] += step[0]

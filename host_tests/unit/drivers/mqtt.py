@@ -2,9 +2,10 @@
 
 case: {"umqtt": folder with umqtt/, "steps": the broker, "before": calls before run() starts, "calls": calls
 beside it, one after the other, "beside": calls all at once, "chunk": most bytes a read gives, "answer_ms",
-"write_ms": how long a write takes, "stop": cancel run() at the end, "measure": two counts of messages}.
+"write_ms": how long a write takes, "stop": cancel run() at the end, "measure": two counts of messages,
+"no_memory": how often the heap is full when a message comes}.
 Steps: ["send", hex] or ["send", hex, times], ["expect"] one write of ours more, ["count"] note how many there
-are once we are quiet, ["silence"], ["end"], ["fail"]. A call is a method of Session and its arguments, or one
+are once we are quiet, ["pause", ms], ["silence"], ["end"], ["fail"]. A call is a method of Session and its arguments, or one
 of _EXTRAS.
 """
 
@@ -52,6 +53,8 @@ class Stream:
             for _ in range(50):
                 await asyncio.sleep_ms(0)
             self.counts.append(len(self.writes))
+        elif step[0] == "pause":
+            await asyncio.sleep_ms(step[1])
         elif step[0] == "expect":
             self._expected += 1
             while len(self.writes) < self._expected:
@@ -75,7 +78,7 @@ async def _wait(session, ms):
 
 
 async def _set_id(session, number):
-    session._codec.pid = number
+    session._last_id = number
 
 
 async def _cancelled(session, *call):
@@ -85,7 +88,25 @@ async def _cancelled(session, *call):
     await task
 
 
-_EXTRAS = {"wait": _wait, "set_id": _set_id, "cancelled": _cancelled}
+async def _connect(session, *arguments):
+    from terminal import mqtt_open
+
+    await mqtt_open.connect(session, *arguments)
+
+
+async def _subscribe(session, *arguments):
+    from terminal import mqtt_open
+
+    await mqtt_open.subscribe(session, *arguments)
+
+
+_EXTRAS = {
+    "wait": _wait,
+    "set_id": _set_id,
+    "cancelled": _cancelled,
+    "connect": _connect,
+    "subscribe": _subscribe,
+}
 
 
 async def _call(session, call):
@@ -115,13 +136,17 @@ def _argument(value):
 class Listener:
     """Keeps what arrives; measures the heap at two of many messages."""
 
-    def __init__(self, measure):
+    def __init__(self, measure, no_memory):
+        self.no_memory = no_memory
         self.heard = []
         self.count = 0
         self.heap = []
         self._measure = measure
 
     def __call__(self, topic, payload, retained, dup):
+        if self.no_memory:
+            self.no_memory -= 1
+            raise MemoryError
         self.count += 1
         if self._measure:
             if self.count in self._measure:
@@ -135,7 +160,7 @@ class Listener:
 
 async def _play(case, mqtt):
     stream = Stream(case)
-    listener = Listener(case.get("measure"))
+    listener = Listener(case.get("measure"), case.get("no_memory", 0))
     session = mqtt.Session(stream, listener, case.get("answer_ms", 2000))
     done = []
     for call in case.get("before", ()):
@@ -154,6 +179,7 @@ async def _play(case, mqtt):
     result["counts"] = stream.counts
     result["failure"] = session.failure
     result["closed"] = stream.closed
+    result["buffers"] = len(mqtt._spare)
     result["growth"] = listener.heap[-1] - listener.heap[0] if listener.heap else None
     return result
 

@@ -14,7 +14,8 @@ _WAIT_MS = 10000
 class Client:
     """A session, its reader and what it heard."""
 
-    def __init__(self, mqtt, port, name, on_message=None):
+    def __init__(self, mqtt, mqtt_open, port, name, on_message=None):
+        self._open = mqtt_open
         self.heard = []
         self.arrived = asyncio.Event()
         self.name = name
@@ -24,9 +25,12 @@ class Client:
         self.ended = None
 
     async def start(self, will=None, user=None, password=None, keepalive_s=60):
-        await self.session.connect(self.name, user, password, keepalive_s, will, _WAIT_MS)
+        await self._open.connect(self.session, self.name, user, password, keepalive_s, will, _WAIT_MS)
         self.reader = asyncio.create_task(self._run())
         return self
+
+    async def subscribe(self, topic):
+        await self._open.subscribe(self.session, topic)
 
     async def _run(self):
         try:
@@ -52,7 +56,7 @@ class Client:
 async def _messages(new):
     """A hundred messages from four tasks at once, all acknowledged, all heard."""
     watcher = await new(b"watcher").start()
-    await watcher.session.subscribe(b"t/#")
+    await watcher.subscribe(b"t/#")
     worker = await new(b"worker").start()
 
     async def work(first):
@@ -69,7 +73,7 @@ async def _messages(new):
 async def _will(new):
     """An orderly end keeps the will unsaid, a broken one says it."""
     watcher = await new(b"watcher").start()
-    await watcher.session.subscribe(b"w/#")
+    await watcher.subscribe(b"w/#")
     orderly = await new(b"orderly").start((b"w/orderly", b"gone"))
     await orderly.session.disconnect()
     broken = await new(b"broken").start((b"w/broken", b"gone"))
@@ -86,7 +90,7 @@ async def _retained(new):
     teller = await new(b"teller").start()
     await teller.session.publish(b"r/old", b"kept", 1, None, True)
     watcher = await new(b"watcher").start()
-    await watcher.session.subscribe(b"r/#")
+    await watcher.subscribe(b"r/#")
     await watcher.wait_for(1)
     await teller.session.publish(b"r/new", b"said")
     await watcher.wait_for(2)
@@ -138,10 +142,10 @@ def run(case):
     """Play the case's story."""
     if case["umqtt"] not in sys.path:
         sys.path.insert(0, case["umqtt"])
-    from terminal import mqtt
+    from terminal import mqtt, mqtt_open
 
     def new(name):
-        return Client(mqtt, case["port"], name)
+        return Client(mqtt, mqtt_open, case["port"], name)
 
     asyncio.new_event_loop()
     return asyncio.run(_STORIES[case["story"]](new))

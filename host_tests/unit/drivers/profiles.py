@@ -6,7 +6,8 @@ as {"hex": text} and come back as ["hex", text]; "renewed" tells the log-in.
 
 from binascii import hexlify, unhexlify
 
-from terminal import config, profiles
+from modem.borrow import borrow
+from terminal import config
 
 
 def _given(value):
@@ -25,7 +26,7 @@ def run(case):
     """Return what each question gave."""
     settings = dict(config.defaults())
     settings.update(case.get("config", {}))
-    profile = profiles.make(settings, case["identity"])
+    profile = borrow(settings["profile"], "terminal.profiles").make(settings, case["identity"])
     answers = []
     for question in case["ask"]:
         arguments = [_given(value) for value in question[1:]]
@@ -35,6 +36,8 @@ def run(case):
                 answer = [profile.client_id, profile.username, profile.password, profile.keepalive_s]
             except ValueError:
                 answer = "needs the clock"
+        elif question[0] == "up_topic":
+            answer = profile.up_topic
         else:
             answer = getattr(profile, question[0])(*arguments)
         answers.append(_told(answer))

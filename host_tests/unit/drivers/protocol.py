@@ -6,15 +6,14 @@ case: {"do": one of the functions below, ...}. Payloads are hex. What is read co
 
 from binascii import hexlify, unhexlify
 
-from terminal import protocol
+from terminal import protocol, reports
 
 
 def _parse(case):
     try:
-        command = protocol.parse_command(unhexlify(case["payload"]))
+        return list(protocol.parse_command(unhexlify(case["payload"])))
     except protocol.Malformed as error:
-        return ["malformed", error.reason]
-    return list(command[:5])
+        return ["malformed", error.args[0]]
 
 
 def _moment(value):
@@ -29,7 +28,8 @@ def _build(case):
         arguments[4] = tuple(arguments[4])
     elif kind == "alarm":
         arguments[1:3] = [_moment(moment) for moment in arguments[1:3]]
-    content = getattr(protocol, kind)(*arguments) if kind else arguments[0]
+    room = reports if kind in ("login", "position") else protocol
+    content = getattr(room, kind)(*arguments) if kind else arguments[0]
     if case.get("moment"):
         protocol.stamped(content, tuple(case["moment"]))
     if case.get("dated"):
@@ -39,16 +39,16 @@ def _build(case):
 
 def _heartbeats(case):
     """Contents of a row of heartbeats: each [now_s, facts, acknowledged], or null for a new login."""
-    heartbeat = protocol.Heartbeat(case["full_s"])
+    known = {}
     contents = []
     for step in case["steps"]:
         if step is None:
-            heartbeat.restart()
+            known = {}
             continue
         now_s, facts, acknowledged = step
-        contents.append(heartbeat.content(now_s, facts))
+        contents.append(protocol.heartbeat(known, facts, now_s, case["full_s"]))
         if acknowledged:
-            heartbeat.acknowledged(contents[-1], now_s)
+            known.update(contents[-1])
     return contents
 
 
@@ -60,5 +60,5 @@ def run(case):
     if do == "build":
         return hexlify(_build(case)).decode()
     if do == "e7_text":
-        return protocol.e7_text(case["value"])
+        return reports.e7_text(case["value"])
     return _heartbeats(case)

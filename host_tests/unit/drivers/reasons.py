@@ -3,7 +3,7 @@
 case: {"steps": [[method, args...], ...], "cause": text or null, "faults": [...]}. The machine boots at second 0.
 """
 
-from terminal import reasons
+from terminal.herald import explain
 from terminal.interlock import Interlock
 
 REASONS = ("ok", "fault", "out_of_service", "refused", "barred", "no_sim", "no_network", "not_scanned")
@@ -15,4 +15,4 @@ def run(case):
     lock.boot(0)
     for step in case["steps"]:
         getattr(lock, step[0])(*step[1:])
-    return list(reasons.explain(lock, case["cause"], case["faults"], lock.now))
+    return [explain(lock, case["cause"], case["faults"]), lock.minutes_to_emergency(lock.now)]

@@ -11,17 +11,11 @@ class _Stands(records.Memory):
     """Stands for an interlock with the attributes that are remembered."""
 
     state, barred, refused, is_out_of_service, job, now = "LOCKED", False, False, False, None, 0
-    _over, _count, _since, _still_since, _unpowered_at, _emergency_since = 0, 0, 0, None, None, 0
-    _sum_s, _quiet_since, _outage_since, _resumes, announced = 0, 0, 0, (), 0
+    _over, _rows, _since, _still_since, _unpowered_at, _emergency_since = 0, b"", 0, None, None, None
+    _sum_s, _quiet_since, _outage_since, _resumes, _said = 0, 0, 0, (), ()
 
-    def __init__(self):
-        self._rows = bytearray(288)
-
-    def _is_emergency(self):
-        return self._emergency_since is not None
-
-    def _announced(self):
-        return self.announced
+    def _ends(self):
+        return 0, self._said
 
 
 def run(case):
@@ -49,7 +43,8 @@ def pack_kept(lock, flags, over, job, orders):
 
 def _pack_volatile(lock, state, announced, ages, resumes, job):
     """Return the volatile record, as of second 0, of a machine whose ages are these; -1 for what never was."""
-    lock.state, lock.announced, lock.job = state, announced, job
+    lock.state, lock.job = state, job
+    lock._said = [1 if announced >> row & 1 else None for row in range(8)]
     lock._since = -ages[0]
     lock._emergency_since = None if ages[1] < 0 else -ages[1]
     lock._sum_s = ages[2]
@@ -64,8 +59,7 @@ def _kept(fields, orders):
         return None
     flags, over, job, rows = fields
     lock = _Stands()
-    lock._rows[: len(rows)] = rows
-    lock._count = len(rows) // 9
+    lock._rows = rows
     found = [lock._given(records.digest(request_id), action) & 15 for request_id, action, _answer in orders]
     return [list(flags), over, job, found]
 

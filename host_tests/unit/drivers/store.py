@@ -1,7 +1,7 @@
 """Runs a history against the store on devices that can fail, be cut off at a write, and lose their power.
 
 case: list of steps [name, args...]. The store's own methods, and what a boot does with it, are called by name (bytes as hex
-text); the others are the world: "wait" s · "set_clock" s (and tells the store) · "reset" · "power_cut" · "cut" what
+text); the others are the world: "wait" s · "set_clock" s (by the store) · "reset" · "power_cut" · "cut" what
 (the next write to NVS ends the power and leaves "old", "new", "gone" or a count of bytes) · "fail"
 device-call (the next such call raises) · "forget" (writes vanish silently) · "damage" key, at, value ·
 "damage_rtc" at, value · "provision" key, hex.
@@ -93,6 +93,9 @@ class Rtc:
         self.data = b""
         self.now_s = 2
 
+    def datetime(self, now_s):
+        self.now_s = now_s
+
     def memory(self, data=None):
         if data is None:
             return self.data
@@ -120,9 +123,7 @@ class World:
         self.rtc.now_s += seconds
 
     def set_clock(self, now_s):
-        step_s = now_s - self.rtc.now_s
-        self.rtc.now_s = now_s
-        self.store.clock_moved(step_s)
+        self.store.set_clock(now_s)
 
     def cut(self, what):
         self.nvs.cut = what

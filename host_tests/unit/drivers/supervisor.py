@@ -4,7 +4,7 @@ from terminal.supervisor import Entry
 
 
 def run(case):
-    """case: {"period_s", "steps": [[passed_s, "start" | "beat" | "die" | "hang" | "look"]]}; returns what was
+    """case: {"period_s", "steps": [[passed_s, "beat" | "die" | "hang" | "look"]]}; returns what was
     decided.
     """
     entry = Entry("task", None, True, case["period_s"])
@@ -12,14 +12,14 @@ def run(case):
     seen = []
     for passed_s, what in case["steps"]:
         now_s += passed_s
-        answer = None
-        if what == "start":
-            entry.started(now_s)
-        elif what == "beat":
-            entry.beat_s = now_s
+        answer = wait_s = None
+        if what == "beat":
+            entry.beat()
         elif what == "look":
-            answer = entry.silent(now_s)
+            for _ in range(passed_s):
+                answer = entry.is_silent()
         else:
             answer = entry.died(now_s, what == "hang")
-        seen.append([answer, entry.state, entry.due_s - now_s if entry.state == "waiting" else None])
-    return {"seen": seen, "deaths": entry.deaths}
+            wait_s = entry.due_s - now_s
+        seen.append([answer, entry.state, wait_s])
+    return {"seen": seen}

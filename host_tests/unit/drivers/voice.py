@@ -63,6 +63,11 @@ async def _live(case):
         voice.asyncio = asyncio
 
 
+def names(room):
+    """Return the names of the phrases that wait, in the order they will be spoken."""
+    return [phrase[1] for phrase in room._queue]
+
+
 async def _play(steps, room, clock, said, log):
     task = None
     waiting = []
@@ -73,7 +78,7 @@ async def _play(steps, room, clock, said, log):
             clock.ms += step[1] * 1000
         else:
             room.take_in()
-            waiting.append(room.waiting())
+            waiting.append(names(room))
             task = task or asyncio.create_task(room.run())
             for _ in range(300):
                 await asyncio.sleep(0)
