@@ -12,6 +12,7 @@ KINDS = (
     ("sim_changed", 2, "电话卡已更换", "another SIM than the provisioned one"),
     ("untrusted", 2, "平台证书不可信", "the platform's certificate does not verify"),
     ("config_broken", 3, "配置文件损坏", "configuration broken"),
+    ("records_dropped", 3, "存储已满，部分记录被丢弃", "no room: records were dropped"),
     ("clock", 3, "时钟不一致", "the sources of time disagree"),
 )
 

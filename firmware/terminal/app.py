@@ -50,7 +50,8 @@ def build():
     feed = machine.WDT(timeout=_WATCHDOG_MS).feed
     modem = _modem(parts.board["modem"], parts.config)
     profile = borrow_from(parts.config["profile"], "terminal.profiles").make(parts.config, _identity(parts.store))
-    outbox = Outbox()
+    outbox = Outbox(parts.store.number)
+    outbox.recover()
     herald = Herald(parts, modem, profile.device_id, outbox, _thermometer())
     herald.desk = desk = Desk(profile, parts, outbox, herald)
     herald.alarms = alarms.Alarms(desk.moment, desk.report, herald.log)
@@ -60,6 +61,7 @@ def build():
     supervisor = Supervisor(parts.clock, herald.restarting, feed, herald.log, sys.print_exception, gc.collect)
     herald.supervisor = supervisor
     herald.rooms = (link, desk, speaker, supervisor, modem)
+    desk.report(borrow("papers").restarted(parts, desk.moment()))
     parts.guard.attach(herald.hear)
     _add_tasks(supervisor, parts, modem, link, desk, herald, speaker, lamp)
     parts.config.in_force = {name: parts.config[name] for name in _LASTING}

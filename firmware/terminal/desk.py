@@ -1,10 +1,11 @@
 """What passes between the terminal and the platform while a session is up: login, reports, heartbeats, orders and answers.
 
-Owns the answers not yet sent, the heartbeat's memory and the counters of orders. Times: ms since 1970 on the wire, seconds
-since boot inside.
+Owns the answers not yet sent, the reports in flight, the heartbeat's memory and the counters of orders. Times: ms since 1970 on
+the wire, seconds since boot inside.
 """
 
 import asyncio
+import json
 
 from micropython import const
 
@@ -16,6 +17,7 @@ from terminal.outbox import ALARM, EVENT, POSITION
 
 _ACK_MS = const(20000)  # a PUBACK later than this is a dead link
 _ANSWERS = const(16)  # answers that wait for the line at the most
+_SENDERS = const(2)  # reports in flight; the session takes four, an answer and a heartbeat never wait for a backlog
 
 
 class Desk:
@@ -51,15 +53,18 @@ class Desk:
         self.report(protocol.event(1 if on else 0, cause, job, seq, moment or self.moment(), estimated, self.place))
 
     def report(self, content):
-        """Report an alarm, a switching (contents of `protocol`) or a position (of `reports`, stamped)."""
+        """Report an alarm, a switching (contents of `protocol`), a restart or a position (of `reports`, stamped)."""
         if "kind" in content:
             rank, code = ALARM, protocol.ALARM
         elif "event" in content:
+            is_grave = content["event"]["cause"].startswith("emergency")
+            rank, code = ALARM if is_grave else EVENT, protocol.HEARTBEAT
+        elif "restart" in content:
             rank, code = EVENT, protocol.HEARTBEAT
         else:
             rank, code = POSITION, protocol.POSITION
             if content["source"] != "none":
-                self.place = content
+                self.place = dict(content)
         self._outbox.add(rank, code, content)
         self._to_report.set()
 
@@ -121,17 +126,20 @@ class Desk:
 
         reader: the task of `session.run()`.
         """
-        answering = asyncio.create_task(self._send_answers(session))
+        tasks = [asyncio.create_task(self._send_answers(session))]
+        for _ in range(_SENDERS):
+            tasks.append(asyncio.create_task(self._send_reports(session)))
         try:
             request = self._profile.time_request(self._parts.clock.boot_ms())
             if request:
                 await session.publish(request[0], request[1], 1, _ACK_MS)
             while not reader.done():
-                await self._send_one(session)
+                await self._send_heartbeat(session)
             await reader
             raise MqttError("ended")
         finally:
-            answering.cancel()
+            for task in tasks:
+                task.cancel()
 
     async def leave(self, session, reason):
         """Say Z0 and disconnect in order, before a planned restart."""
@@ -157,31 +165,58 @@ class Desk:
             self._to_answer.clear()
             await self._to_answer.wait()
 
-    async def _send_one(self, session):
-        """Send what is due first, or wait a second at the most for something to become due."""
+    async def _send_reports(self, session):
+        """Send what waits in the outbox, one after the other; a record leaves it only when it is acknowledged."""
+        outbox = self._outbox
+        while True:
+            self._tell_gaps()
+            record = outbox.next()
+            if not record:
+                self._to_report.clear()
+                await self._to_report.wait()
+                continue
+            try:
+                await self._publish(session, record[3], self._dated(record))
+            except (MqttError, OSError) as error:
+                if session.failure or isinstance(error, OSError):
+                    outbox.undone(record)
+                    return  # the reader sees the same and ends the session
+                self.counters["unsent"] += 1  # longer than the session takes: nobody will ever have it
+            except asyncio.CancelledError:
+                outbox.undone(record)
+                raise
+            outbox.done(record)
+
+    def _tell_gaps(self):
+        """Report what had to be dropped, so that every missing number is explained."""
+        outbox = self._outbox
+        for rank in list(outbox.gaps):
+            self.report(borrow("reports").gap(rank, outbox.gaps[rank], self.moment()))
+            outbox.told(rank)
+
+    def _dated(self, record):
+        """Return a record's content: as it lies on flash, but with its time where that was not known when it was made."""
+        body = record[4]
+        clock = self._parts.clock
+        if record[1] != self._parts.store.number or not clock.known or b":null" not in body:
+            return body
+        content = json.loads(body)
+        protocol.dated(content.get("event", content), record[1], clock.wall_ms_of(0))
+        return content
+
+    async def _send_heartbeat(self, session):
+        """Send the heartbeat when it is due, or wait a second at the most until it is."""
         if self.beat:
             self.beat()
-        clock = self._parts.clock
-        now_s = clock.now_s()
-        record = self._outbox.first()
-        if now_s >= self._heartbeat_due_s:
-            config = self._parts.config
-            self._heartbeat_due_s = now_s + config.heartbeat_s
-            content = protocol.heartbeat(self._known, self._herald.heartbeat(), now_s, config.full_heartbeat_s)
-            await self._publish(session, protocol.HEARTBEAT, content)
-            self._known.update(content)
-        elif record:
-            content = record[3]
-            if clock.known:  # a report made before that gets its time now
-                protocol.dated(content.get("event", content), self._parts.store.number, clock.wall_ms_of(0))
-            await self._publish(session, record[2], content)
-            self._outbox.done(record)
-        else:
-            self._to_report.clear()
-            try:
-                await asyncio.wait_for_ms(self._to_report.wait(), 1000)
-            except asyncio.TimeoutError:
-                pass
+        now_s = self._parts.clock.now_s()
+        if now_s < self._heartbeat_due_s:
+            await asyncio.sleep_ms(1000)
+            return
+        config = self._parts.config
+        self._heartbeat_due_s = now_s + config.heartbeat_s
+        content = protocol.heartbeat(self._known, self._herald.heartbeat(), now_s, config.full_heartbeat_s)
+        await self._publish(session, protocol.HEARTBEAT, content)
+        self._known.update(content)
 
     async def _publish(self, session, code, content):
         await session.publish(self._profile.up_topic, protocol.uplink(code, content), 1, _ACK_MS)

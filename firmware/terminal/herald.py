@@ -86,8 +86,11 @@ class Herald:
     def _counters(self):
         """Return the counts of all rooms since boot, as one flat dict; a zero is not worth its bytes."""
         supervisor = self.supervisor
+        outbox = self._outbox
         counts = {
-            "dropped": self._outbox.dropped,
+            "waiting": outbox.waiting,
+            "dropped": outbox.dropped,
+            "unsaved": outbox.unsaved,
             "free_b": gc.mem_free(),
             "off": ",".join(supervisor.off()),
             "error": supervisor.last_error,

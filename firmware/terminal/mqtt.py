@@ -160,10 +160,9 @@ class Session:
             await self._stream.close()
 
     async def _send(self, is_answered, encode, *arguments):
-        """Let the codec write one packet and send it in one piece; one that is answered has an id and ends with the
-        code that comes back.
+        """Send one packet; one that is answered has an id and ends with the code that comes back. A PUBLISH that is not
+        answered in half the time goes out again, with the same id and marked DUP.
         """
-        wire = self._wire
         codes = self._codes
         news = self._news
         packet_id = 0
@@ -174,28 +173,43 @@ class Session:
                     await news.wait()
                 self._last_id = packet_id = self._last_id % _LAST_ID + 1
                 codes[packet_id] = None
-            async with self._writing:
-                self._check()
-                wire.end = wire.size = -1  # there is nothing to read
-                wire.out = _EVERYDAY
-                wire.limit = _LONGEST
-                self._codec.pid = packet_id - 1  # it adds one
-                try:
-                    encode(*arguments)
-                except EOFError:
-                    pass  # written; the codec would now wait for the answer
-                await self._write(_EVERYDAY, wire.out)
+            kind = await self._put(packet_id, 0, encode, arguments)
+            half_ms = self._answer_ms // 2
+            due_ms = time.ticks_add(time.ticks_ms(), half_ms)
             while is_answered and codes[packet_id] is None:
                 self._check()
-                if self._reader:
-                    news.clear()
-                    await news.wait()
-                else:
+                if not self._reader:
                     await self._receive()
+                    continue
+                news.clear()
+                try:
+                    await asyncio.wait_for_ms(news.wait(), max(0, time.ticks_diff(due_ms, time.ticks_ms())))
+                except asyncio.TimeoutError:
+                    due_ms = time.ticks_add(due_ms, half_ms)
+                    if kind == _PUBLISH and codes[packet_id] is None:
+                        await self._put(packet_id, _DUP, encode, arguments)
             return codes.get(packet_id)
         finally:
             codes.pop(packet_id, None)
             news.set()
+
+    async def _put(self, packet_id, mark, encode, arguments):
+        """Let the codec write one packet, mark its first byte, send it in one piece; return its type."""
+        wire = self._wire
+        async with self._writing:
+            self._check()
+            wire.end = wire.size = -1  # there is nothing to read
+            wire.out = _EVERYDAY
+            wire.limit = _LONGEST
+            self._codec.pid = packet_id - 1  # it adds one
+            try:
+                encode(*arguments)
+            except EOFError:
+                pass  # written; the codec would now wait for the answer
+            self._buffer[_EVERYDAY] |= mark
+            kind = self._buffer[_EVERYDAY] & _TYPE
+            await self._write(_EVERYDAY, wire.out)
+            return kind
 
     async def _write(self, start, end):
         try:

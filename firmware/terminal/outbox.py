@@ -1,45 +1,327 @@
-"""Reports that wait for the platform: alarms before events before positions, the oldest first within each.
+"""Reports that must not be lost: a journal on flash, which a record leaves only when the platform has acknowledged it.
 
-Owns the waiting records (bounded) and the count of what had to be dropped. A record leaves only when the platform has
-acknowledged it.
+Owns the directory of segments: one queue a rank, a new segment for each boot, a segment removed when all of its records are
+done. A record is on flash whole or not at all: length and CRC-32 tell a cut one, which is dropped alone. Where there is no more
+room the oldest positions go first, then events, alarms last; what goes so is counted, and told by `gaps`.
 """
+
+import binascii
+import json
+import os
+import struct
 
 from micropython import const
 
 ALARM = const(0)
 EVENT = const(1)
 POSITION = const(2)
-_LIMIT = const(48)
+_RANKS = const(3)
+_SEGMENT_B = const(4096)  # one block of LittleFS
+_MOST_SEGMENTS = const(64)  # 256 KiB: some 1200 records
+_MOST_LOOSE = const(16)  # records that flash would not take
+_ENOSPC = const(28)
+_HEAD = "<2sHHIII"  # magic, length of the body, action code, boot, sequence, CRC-32 of all but magic and itself
+_HEAD_B = const(18)
+_CRC_AT = const(14)
+_MAGIC = b"\xa5R"
+_CODES = ("00", "Z0", "FF", "EF", "E0")
 
 
 class Outbox:
-    """A bounded list of (rank, sequence number, action code, content).
+    """Waiting records, the most urgent rank first and the oldest first within it.
 
-    dropped: counts what had no room. sequence: the last record's number; with the boot number it names a record for ever.
+    boot: this boot's number; with its sequence number it names a record for ever. waiting: records that are not done. dropped:
+    by rule, since this boot. unsaved: those that flash would not take; they wait in RAM. gaps: {rank: [boot and sequence of the
+    first dropped, boot and sequence of the last, how many]}, until `told`.
     """
 
-    def __init__(self):
-        self.dropped = 0
-        self.sequence = 0
-        self._records = []
+    def __init__(self, boot, directory="outbox", most_segments=_MOST_SEGMENTS, segment_b=_SEGMENT_B):
+        self.waiting = self.dropped = self.unsaved = self.sequence = 0
+        self.gaps = {}
+        self._boot = boot
+        self._directory = directory
+        self._most_segments = most_segments
+        self._queues = [_Queue("%s/%d." % (directory, rank), segment_b) for rank in range(_RANKS)]
+        self._loose = []
+
+    def recover(self):
+        """Find what earlier boots left. To be called once, before anything is added; raises nothing."""
+        try:
+            names = os.listdir(self._directory)
+        except OSError:
+            names = []
+            _quietly(os.mkdir, self._directory)
+        for rank, queue in enumerate(self._queues):
+            numbers = [name[2:] for name in names if name.startswith("%d." % rank)]
+            queue.segments = sorted([int(number) for number in numbers if number.isdigit()])
+            self.waiting += queue.count()
+        self._load_gaps()
 
     def add(self, rank, code, content):
-        """Keep a report; when full, the oldest position goes first, then the oldest event, alarms last."""
-        if len(self._records) >= _LIMIT:
-            self._records.remove(max(self._records, key=_rank))  # the first of those alike
-            self.dropped += 1
-        self.sequence += 1
-        self._records.append((rank, self.sequence, code, content))
+        """Keep a report and return its sequence number; it is on flash when this returns, or in RAM where flash fails.
 
-    def first(self):
-        """Return the record to send next, or None."""
-        return min(self._records, key=_rank) if self._records else None
+        content: dict; it, or the event in it, gets `boot` and `seq`.
+        """
+        self.sequence += 1
+        named = content.get("event", content)
+        named["boot"] = self._boot
+        named["seq"] = self.sequence
+        body = json.dumps(content, separators=(",", ":")).encode()
+        self.waiting += 1
+        if not self._write(rank, _sealed(_CODES.index(code), self._boot, self.sequence, body)):
+            self.unsaved += 1
+            self._loose.append((rank, self._boot, self.sequence, code, body, None))
+            if len(self._loose) > _MOST_LOOSE:
+                victim = max(self._loose, key=_rank)  # the first of those alike
+                self._loose.remove(victim)
+                self._note_gap(victim[0], [victim[1:3]])
+        return self.sequence
+
+    def _write(self, rank, record):
+        """Append to the rank's queue, making room by rule; return whether the record is on flash, or dropped by that rule."""
+        queue = self._queues[rank]
+        while True:
+            is_new = queue.is_full(len(record))
+            if is_new and sum([len(one.segments) for one in self._queues]) >= self._most_segments:
+                if not self._make_room(rank, 1):
+                    self._note_gap(rank, [(self._boot, self.sequence)])
+                    return True
+            else:
+                try:
+                    queue.append(record, is_new)
+                    return True
+                except OSError as error:
+                    if error.args[0] != _ENOSPC or not self._make_room(rank, 2):
+                        return False
+
+    def _make_room(self, rank, least):
+        """Give up the oldest segment of the least urgent rank that has one; not of a more urgent one, nor its last but `least`."""
+        for victim in range(_RANKS - 1, rank - 1, -1):
+            queue = self._queues[victim]
+            if len(queue.segments) >= (least if victim == rank else 1):
+                names = queue.drop()
+                if names:
+                    self._note_gap(victim, names)
+                return True
+        return False
+
+    # ---- sending
+
+    def next(self):
+        """Return the record to send next, which is then in flight, or None.
+
+        A record is (rank, boot, sequence, action code, JSON of its content as bytes, where it lies).
+        """
+        for rank, queue in enumerate(self._queues):
+            found = queue.next()
+            if found:
+                at, code, boot, sequence, body = found
+                return (rank, boot, sequence, _CODES[code], body, at)
+            for index, record in enumerate(self._loose):
+                if record[0] == rank:
+                    return self._loose.pop(index)
+        return None
 
     def done(self, record):
-        """The platform has it."""
-        if record in self._records:
-            self._records.remove(record)
+        """The platform has acknowledged a record."""
+        if record[5] is None or self._queues[record[0]].done(record[5]):
+            self.waiting -= 1
+
+    def undone(self, record):
+        """A record that was handed out is to be handed out again: the session ended before its acknowledgement."""
+        if record[5] is None:
+            self._loose.insert(0, record)
+        else:
+            self._queues[record[0]].undone(record[5])
+
+    # ---- what was dropped
+
+    def _note_gap(self, rank, names):
+        """Remember on flash that these records, oldest first, are gone: (boot, sequence) each."""
+        self.dropped += len(names)
+        self.waiting -= len(names)
+        gap = self.gaps.get(rank)
+        first, count = (gap[:2], gap[4]) if gap else (names[0], 0)
+        self.gaps[rank] = list(first) + list(names[-1]) + [count + len(names)]
+        self._save_gaps()
+
+    def told(self, rank):
+        """The gap of this rank is in a record by now."""
+        del self.gaps[rank]
+        self._save_gaps()
+
+    def _save_gaps(self):
+        path = self._directory + "/gaps"
+        try:
+            with open(path + ".new", "w") as file:
+                file.write(json.dumps([[rank] + self.gaps[rank] for rank in self.gaps]))
+            os.rename(path + ".new", path)
+        except OSError:
+            pass  # told from RAM, unless the power goes first
+
+    def _load_gaps(self):
+        try:
+            with open(self._directory + "/gaps") as file:
+                self.gaps = {row[0]: row[1:] for row in json.loads(file.read())}
+        except (OSError, ValueError, TypeError, IndexError):
+            self.gaps = {}
+
+
+class _Queue:
+    """One rank's segments, by number; read and appended to in order. A place is (segment, offset)."""
+
+    def __init__(self, stem, segment_b):
+        self.segments = []
+        self._stem = stem
+        self._segment_b = segment_b
+        self._size = None  # of the segment this boot appends to
+        self._at = (0, 0)  # the place to read on from
+        self._unread = 0  # records from there on
+        self._flying = []  # places of what was handed out
+        self._again = []  # and of what is to be handed out once more
+
+    def count(self):
+        """Return how many records there are; all are to be handed out."""
+        for segment in self.segments:
+            self._unread += len(self._names(segment))
+        return self._unread
+
+    def is_full(self, length):
+        """True when a record of so many bytes needs a new segment."""
+        return self._size is None or self._size + length > self._segment_b
+
+    def append(self, record, is_new):
+        """Write one record, whole, and flush it. Raises OSError; then the next one gets a new segment."""
+        number = (self.segments[-1] if self.segments else 0) + 1 if is_new else self.segments[-1]
+        size = 0 if is_new else self._size
+        self._size = None
+        path = self._stem + str(number)
+        try:
+            with open(path, "wb" if is_new else "ab") as file:
+                file.write(record)
+        except OSError:
+            if is_new:
+                _quietly(os.remove, path)
+            raise
+        if is_new:
+            self.segments.append(number)
+        self._size = size + len(record)
+        self._unread += 1
+
+    def next(self):
+        """Return (place, action code's number, boot, sequence, body), now in flight, or None."""
+        found = None
+        while not found and (self._again or self._unread):
+            found = self._read(*self._again.pop(0)) if self._again else self._read_on()
+        if found:
+            self._flying.append(found[0])
+            return found[:1] + found[2:]
+        return None
+
+    def _read_on(self):
+        segment, start = self._at
+        if segment not in self.segments:
+            segment, start = self.segments[0], 0
+        found = self._read(segment, start)
+        is_last = segment == self.segments[-1]
+        if found:
+            self._unread -= 1
+            self._at = (segment, found[1])
+        elif is_last:
+            self._unread = 0  # what was counted cannot be read any more
+        if not is_last and (not found or found[1] >= self._length(segment)):
+            self._at = (self.segments[self.segments.index(segment) + 1], 0)
+        return found
+
+    def _length(self, segment):
+        try:
+            return os.stat(self._stem + str(segment))[6]
+        except OSError:
+            return 0
+
+    def done(self, place):
+        """The record at this place may go; return False when it went already."""
+        if place not in self._flying:
+            return False
+        self._flying.remove(place)
+        waiting = self._flying + self._again + ([self._at] if self._unread else [])
+        while self.segments and (not waiting or self.segments[0] < min(waiting)[0]):
+            self._remove()
+        return True
+
+    def undone(self, place):
+        """The record at this place is to be handed out again."""
+        if place in self._flying:
+            self._flying.remove(place)
+            self._again = sorted(self._again + [place])
+
+    def drop(self):
+        """Give up the oldest segment; return (boot, sequence) of its records that were not done."""
+        segment = self.segments[0]
+        known = [place for place in self._flying + self._again if place[0] == segment]
+        names = self._names(segment, known)
+        self._unread -= len(names) - len(known)
+        self._flying = [place for place in self._flying if place[0] != segment]
+        self._again = [place for place in self._again if place[0] != segment]
+        self._remove()
+        return names
+
+    def _remove(self):
+        _quietly(os.remove, self._stem + str(self.segments.pop(0)))
+        if not self.segments:
+            self._size = None
+            self._at = (0, 0)
+
+    def _names(self, segment, known=()):
+        """Return (boot, sequence) of the records of a segment that wait: not read yet, or known to be out."""
+        names = []
+        found = self._read(segment, 0)
+        while found:
+            if found[0] in known or found[0] >= self._at:
+                names.append(found[3:5])
+            found = self._read(segment, found[1])
+        return names
+
+    def _read(self, segment, start):
+        """Return (place, end, code's number, boot, sequence, body) of the first whole record from an offset on, or None."""
+        try:
+            with open(self._stem + str(segment), "rb") as file:
+                found = _whole(file, start)
+        except OSError:
+            return None
+        return found and ((segment, found[0]),) + found[1:]
+
+
+def _whole(file, start):
+    """Return (offset, end, code's number, boot, sequence, body) of the first whole record in a file from start on, or None."""
+    while True:
+        file.seek(start)
+        head = file.read(_HEAD_B)
+        if len(head) < _HEAD_B:
+            return None
+        magic, length, code, boot, sequence, crc = struct.unpack(_HEAD, head)
+        if magic == _MAGIC and code < len(_CODES):
+            body = file.read(length)
+            if len(body) == length and crc == binascii.crc32(body, binascii.crc32(head[2:_CRC_AT])):
+                return (start, start + _HEAD_B + length, code, boot, sequence, body)
+        file.seek(start + 1)  # a cut record: the next whole one counts
+        at = file.read().find(_MAGIC)
+        if at < 0:
+            return None
+        start += 1 + at
+
+
+def _sealed(code, boot, sequence, body):
+    head = struct.pack(_HEAD, _MAGIC, len(body), code, boot, sequence, 0)[:_CRC_AT]
+    return head + struct.pack("<I", binascii.crc32(body, binascii.crc32(head[2:]))) + body
 
 
 def _rank(record):
     return record[0]
+
+
+def _quietly(work, path):
+    try:
+        work(path)
+    except OSError:
+        pass

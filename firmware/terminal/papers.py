@@ -20,12 +20,21 @@ def papers(herald):
         "modem": modem.model,
         "board": parts.board["name"],
     }
-    reset = {
+    login = borrow("reports").login
+    relay = 1 if lock.powered else 0
+    return login(herald.device_id, modem.iccid, modem.imei, versions, reset(store), parts.resumed, relay, lock.state)
+
+
+def reset(store):
+    """Return how this boot came about: cause is machine.reset_cause(), intent why it was wanted, None for a crash or a cut."""
+    return {
         "cause": machine.reset_cause(),
         "boot": store.number,
         "intent": store.intent,
         "minimal": store.is_minimal,
     }
-    login = borrow("reports").login
-    relay = 1 if lock.powered else 0
-    return login(herald.device_id, modem.iccid, modem.imei, versions, reset, parts.resumed, relay, lock.state)
+
+
+def restarted(parts, moment):
+    """Return the content of the report that this boot took place. parts: `terminal.parts`."""
+    return borrow("reports").restart(reset(parts.store), parts.resumed, moment)

@@ -43,9 +43,10 @@ class Malformed(Exception):
 
 
 def uplink(code, content):
-    """Return the bytes of one uplink. code: LOGIN .. ALARM. content: dict or text."""
+    """Return the bytes of one uplink. code: LOGIN .. ALARM. content: dict, text, or bytes of JSON."""
     named = '"actionName":"%s",' % _NAMES[code] if code in _NAMES else ""
-    return ('{"actionCode":"%s",%s"content":%s}' % (code, named, _dumps(content))).encode()
+    body = content.decode() if isinstance(content, bytes) else _dumps(content)
+    return ('{"actionCode":"%s",%s"content":%s}' % (code, named, body)).encode()
 
 
 def answer(code, text, timestamp_ms, job=None):

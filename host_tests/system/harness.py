@@ -150,6 +150,15 @@ class Platform:
         """Return the switchings reported, oldest first."""
         return [content["event"] for content in self.uplinks("FF") if "event" in content]
 
+    def records(self):
+        """Return {(boot, seq): content} of everything that must not be lost, as it came first."""
+        found = {}
+        for content in self.uplinks("FF") + self.uplinks("EF") + self.uplinks("E0"):
+            named = content.get("event", content)
+            if "seq" in named:
+                found.setdefault((named["boot"], named["seq"]), content)
+        return found
+
     def alarms(self, kind=None):
         """Return the alarms reported, of one kind or all."""
         return [content for content in self.uplinks("E0") if kind in (None, content["kind"])]
@@ -158,7 +167,7 @@ class Platform:
         """Return all heartbeats put together: what the platform knows of the terminal now."""
         known = {}
         for content in self.uplinks("FF"):
-            if "event" not in content:
+            if "event" not in content and "restart" not in content:
                 known.update(content)
         return known
 

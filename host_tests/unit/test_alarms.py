@@ -24,6 +24,7 @@ def test_the_kinds_are_those_the_authority_is_told_of():
         "contact_stuck",
         "emergency",
         "overtemperature",
+        "records_dropped",
         "sim_changed",
         "tamper",
         "untrusted",

@@ -295,6 +295,25 @@ def test_four_publishes_are_on_their_way_and_the_fifth_waits(session):
     assert result["calls"] == ["done"] * 6
 
 
+def test_a_publish_that_is_not_answered_goes_out_once_more_with_its_id_and_marked_as_a_repeat(session):
+    result = session([["expect"], ["expect"], puback(1), ["end"]], calls=[["publish", "up", "x"]], answer_ms=200)
+    assert result["calls"] == ["done"]
+    assert result["writes"][1:] == [publish(b"up", b"x", 0x32, 1), publish(b"up", b"x", 0x3A, 1)]
+
+
+def test_a_repeat_takes_no_new_id_from_those_that_follow(session):
+    calls = [["publish", "up", "x"], ["publish", "up", "y"]]
+    result = session([["expect"], ["expect"], puback(1), ["expect"], puback(2), ["end"]], calls=calls, answer_ms=200)
+    assert result["calls"] == ["done"] * 2
+    assert result["writes"][3:] == [publish(b"up", b"y", 0x32, 2)]
+
+
+def test_a_subscription_that_is_not_answered_is_not_repeated(session):
+    result = session([["expect"]], calls=[["subscribe", "t"]], answer_ms=100)
+    assert result["calls"] == [NO_ANSWER]
+    assert len(result["writes"]) == 2
+
+
 def test_packet_ids_begin_again_before_they_leave_sixteen_bits(session):
     calls = [["set_id", 65529], ["publish", "t", "a"], ["publish", "t", "b"]]
     result = session([["expect"], puback(65530), ["expect"], puback(1), ["end"]], calls=calls)

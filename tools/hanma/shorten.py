@@ -15,7 +15,7 @@ import string
 # Bound by the firmware, and by MicroPython or a library under the same name: a test looks for what is missing here.
 # fmt: off
 FOREIGN = {
-    "AF_INET", "IPPROTO_TCP", "SOCK_DGRAM", "SOCK_STREAM", "Stream", "add", "address", "celsius", "client_id", "code",
+    "AF_INET", "IPPROTO_TCP", "SOCK_DGRAM", "SOCK_STREAM", "Stream", "add", "append", "address", "celsius", "client_id", "code",
     "count", "decode", "digest", "disconnect", "done", "drive", "failure", "feed", "flush", "get_blob", "getaddrinfo",
     "id", "ioctl", "limit", "load", "log", "lw_msg", "lw_topic", "makefile", "next", "number", "pid", "push",
     "readinto", "readline", "received", "recv", "recvfrom", "send", "sendall", "sendto", "set", "setblocking", "settings",
