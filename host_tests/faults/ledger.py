@@ -73,8 +73,7 @@ class Ledger:
         """Judge one record; return its mark, None for the outbox's own."""
         if content.get("kind") == DROPPED_KIND:
             detail = content["detail"]
-            first = (detail["boot"], detail["from"])
-            self.explain(detail["rank"], first, (detail.get("to_boot", detail["boot"]), detail["to"]), detail["count"])
+            self.explain(detail["rank"], detail["from"], detail["to"], detail["count"])
             return None
         mark = content.get("mark")
         if mark not in self.begun:
@@ -118,10 +117,14 @@ class Ledger:
             if mark is not None and ranks and self.begun[mark][0] > min(ranks):
                 self.find(RANK, "rank %d was dropped while mark %d of rank %d stayed" % (min(ranks), mark, self.begun[mark][0]))
                 return
+        self._judge_counts(seen)
+
+    def _judge_counts(self, seen):
         for told in self.explained:
-            told_of = [1 for number in self.kept.values() if told[1] <= number <= told[2]]
-            if not told_of or told[3] < 1:
-                self.find(GAP, "%r explains nothing that was there" % (told,))
+            gone = [mark for mark in self.dropped() if mark not in seen and self.why_dropped(mark) == told]
+            if told[3] < len(gone) or told[3] < 1:
+                self.find(GAP, "%r, but %d are gone" % (told, len(gone)))
+
 
 
 def inner(payload):

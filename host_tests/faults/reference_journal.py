@@ -31,6 +31,7 @@ class Outbox:
         self._directory = directory
         self._most = most_segments
         self._segment_b = segment_b
+        self.gaps = {}  # it tells them itself
         self._segments = []  # [rank, path, [records], bytes, is_open]
         self._out = []  # in flight
         self._lazy = 0
@@ -100,8 +101,7 @@ class Outbox:
         told = [record[4]["detail"] for record in records if "detail" in record[4]]
         records = [record for record in records if "detail" not in record[4]]
         if records:
-            first, last = records[0], records[-1]
-            told.append({"boot": first[1], "from": first[2], "to": last[2], "count": len(records), "rank": rank})
+            told.append({"rank": rank, "from": records[0][1:3], "to": records[-1][1:3], "count": len(records)})
         for detail in told:
             self.sequence += 1
             self._append((0, self._boot, self.sequence, "E0", {"kind": "records_dropped", "detail": detail}))
@@ -126,5 +126,6 @@ class Outbox:
             self._segments.remove(segment)
             os.remove(segment[1])
 
-    def rewind(self):
-        self._out = []
+    def undone(self, record):
+        if record in self._out:
+            self._out.remove(record)

@@ -58,6 +58,7 @@ class Bench:
         """Mount and let the outbox find what is there."""
         vfs.mount(vfs.VfsLfs2(self.flash, mtime=False), _ROOT)
         os.chdir(_ROOT)
+        self._flying = []
         self._box = self._make(self.boot, "outbox", _MOST_SEGMENTS, _SEGMENT_B)
         self._box.recover()
 
@@ -78,23 +79,37 @@ class Bench:
             if not self.flash.dead:
                 self.books.kept[mark] = (self.boot, sequence)
         elif step[0] == "rewind":
-            self._box.rewind()
+            while self._flying:
+                self._box.undone(self._flying.pop(0))
         else:
             for _ in range(step[1]):
                 self._send(step[0] == "send")
 
     def _send(self, is_done):
+        self._tell_gaps()
         record = self._box.next()
-        if record is None or not is_done:
+        if record is None:
+            return
+        if not is_done:
+            self._flying.append(record)
             return
         if not self.flash.dead:
             self.books.heard(record)  # from here on it may go
         self._box.done(record)
 
+    def _tell_gaps(self):
+        """As the desk does it: what was dropped becomes a record, then it is told."""
+        for rank in list(self._box.gaps):
+            names = self._box.gaps[rank]
+            detail = {"rank": rank, "from": names[:2], "to": names[2:4], "count": names[4]}
+            self._box.add(ALARM, "E0", {"kind": ledger.DROPPED_KIND, "detail": detail})
+            self._box.told(rank)
+
     def read_all(self):
         """Return everything the outbox hands out, each acknowledged at once."""
         records = []
         while len(records) < _READ_MOST:
+            self._tell_gaps()
             record = self._box.next()
             if record is None:
                 return records

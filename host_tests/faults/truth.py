@@ -56,5 +56,4 @@ def gaps(uplinks):
 
 
 def _covers(detail, name):
-    first = (detail["boot"], detail["from"])
-    return first <= name <= (detail.get("to_boot", detail["boot"]), detail["to"])
+    return tuple(detail["from"]) <= name <= tuple(detail["to"])
