@@ -10,14 +10,18 @@ READY := $(VENV)/ready
 DEMO ?=
 SOURCE ?=
 BOARD ?=
+# LONG=1 gives `faults` a night; SEED=N repeats its random runs.
+LONG ?=
+SEED ?=
 export SOURCE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check stage benchmark clean
+.PHONY: help run test check stage benchmark faults clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@printf '\n  DEMO=1    with run: the whole story by itself, judged from the relay pin and the broker\n'
+	@printf '  LONG=1    with faults: a night instead of five minutes; SEED=N: the random runs of that seed\n'
 	@printf '  SOURCE=1  with run, test, check, benchmark, stage: the firmware as written, for tracebacks with line numbers\n'
 	@printf '  MICROPYTHON=/path  another MicroPython than the pinned wheel; MICROPYTHON32=/path  another 32-bit one\n'
 
@@ -42,6 +46,9 @@ endif
 
 benchmark: $(READY) ## figures: a table, then one line of JSON
 	$(BIN)/python -m host_tests.benchmarks
+
+faults: $(READY) ## power cuts at every write, a world that goes wrong, planted defects; a table, then one line of JSON
+	$(BIN)/python -m host_tests.faults $(if $(LONG),--long) $(if $(SEED),--seed $(SEED))
 
 clean: ## remove what was made: .venv, build, caches
 	rm -rf $(VENV) build .hypothesis .pytest_cache .ruff_cache tools/hanma.egg-info

@@ -10,7 +10,8 @@ class Findings:
 
     def __init__(self):
         self.found = []  # [kind, name, text]
-        self.figures = {"faults_tried": 0, "records_made": 0, "records_delivered": 0, "records_dropped_by_rule": 0, "records_lost": 0}
+        names = ("faults_tried", "records_made", "records_delivered", "records_dropped_by_rule", "records_lost")
+        self.figures = dict.fromkeys(names, 0)
 
     def unless(self, condition, kind, name, text=""):
         """Note a finding unless the condition holds; returns whether it holds."""

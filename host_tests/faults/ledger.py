@@ -128,8 +128,11 @@ class Ledger:
 
 
 def inner(payload):
-    """Return a record's content as a dict, whether it is handed out as a dict, as JSON or as a whole uplink."""
-    if isinstance(payload, (bytes, bytearray, memoryview)):
-        payload = str(bytes(payload), "utf-8")
-    content = json.loads(payload) if isinstance(payload, str) else payload
-    return content["content"] if "actionCode" in content else content
+    """Return a record's content, whether it is handed out as a dict or as JSON; what is neither is a content that nobody gave."""
+    if isinstance(payload, dict):
+        return payload
+    try:
+        content = json.loads(str(bytes(payload), "utf-8"))
+    except ValueError:
+        content = None
+    return content if isinstance(content, dict) else {"not_json": repr(payload)}

@@ -161,6 +161,7 @@ MUTANTS = (
         {"cases": ["refused by the platform"]},
         "emergency",
         Edit("terminal/interlock.py", "cause in self._causes and not self.refused", "cause in self._causes"),
+        Edit("terminal/interlock.py", "if self.refused and not self._firmware_failed:", "if not self.now:"),
     ),
     _mutant(
         "opens an emergency too early",
@@ -234,7 +235,7 @@ MUTANTS = (
         "== magic and seal(data[:-_CRC_BYTES]) == data",
         "== magic",
         "records",
-        {"cases": ["a ban and its end"]},
+        {"cases": ["a ban that stays"]},
         "barred",
     ),
     _mutant(
@@ -243,7 +244,7 @@ MUTANTS = (
         "slot = 1 - self._slot",
         "slot = 0",
         "records",
-        {"cases": ["a ban and its end"]},
+        {"cases": ["a ban that stays"]},
         "barred",
     ),
     _mutant(
@@ -265,10 +266,10 @@ MUTANTS = (
         "unreported",
     ),
     _mutant(
-        "writes the settings in place",
+        "removes the settings before the new ones are there",
         "terminal/config.py",
-        'fresh = path + ".new"',
-        "fresh = path",
+        "    os.rename(fresh, path)\n",
+        "    if path in os.listdir():\n        os.remove(path)\n    os.rename(fresh, path)\n",
         "config",
         {},
         "config",
@@ -283,6 +284,7 @@ def run(mutant):
         if mutant.campaign == _SCENE:
             found = [row[1:] for row in campaigns.run(mutant.target, firmware=firmware)["found"]]
         else:
-            found = sweeps.run(mutant.campaign, mutant.target, firmware=firmware)["findings"]
+            result = sweeps.run(mutant.campaign, mutant.target, firmware=firmware)
+            found = [[name, ""] for name in result["names"]] + result["findings"]
     names = sorted({name for name, _ in found})
-    return mutant.finding in names, names, [text for _, text in found]
+    return mutant.finding in names, names, [text for _, text in found if text]

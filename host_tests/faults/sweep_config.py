@@ -6,9 +6,9 @@ For MicroPython; on a real LittleFS, every write in every manner.
 import os
 
 import vfs
-from terminal import config
 
 from host_tests.faults.flash import TEARS, Flash, PowerCut
+from terminal import config
 
 _ROOT = "/config_sweep"
 _OLD = {"host": "old.example", "port": 1883, "tls": False, "service_phone": "1"}

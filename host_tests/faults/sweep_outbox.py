@@ -48,7 +48,7 @@ class Bench:
         vfs.VfsLfs2.mkfs(self.flash)
 
     def power_on(self):
-        """Give the flash its power: another chip with the same image, for files that were open may still be closed on the old one."""
+        """Give the flash its power: a new chip with the same image, for open files may yet be closed on the old one."""
         self.power_off()
         self.flash.dead = True
         self.flash = Flash(image=self.flash.image)

@@ -92,6 +92,7 @@ _CASES = {
     "the first boots": [[], [], []],
     "on and off": [[_ON, _order(0, "off1")], [_order(1, "on2", job="J2"), _order(0, "off2"), _order(1, "on3")]],
     "a ban and its end": [[_ON, _order(0, "off1", barred=True)], [_order(1, "on2"), _order(0, "off2", barred=True)], []],
+    "a ban that stays": [[_order(0, "off1", barred=True)], [_order(0, "off2"), _order(0, "off3")], []],
     "out of service": [[_order(0, "s1", out_of_service=True)], [_order(1, "on1"), _order(0, "s2", out_of_service=False)], []],
     "refused by the platform": [[("refused",)], [], [("up",)]],
     "boots that finish": [[("finish",)], [_ON, ("finish",)], []],

@@ -34,7 +34,7 @@ class Tally:
         lost = [1 for name, _ in books.findings if name == "lost"]
         self.dropped += len(dropped)
         self.lost += len(lost)
-        self.delivered += len(books.kept) - len(dropped) - len(lost)
+        self.delivered += len([mark for mark in books.kept if mark in delivered or mark in books.done])
 
     def damage(self, missing, path, place, books):
         """Take the books of a damaged file: it may cost the records from that place on, and nothing else."""

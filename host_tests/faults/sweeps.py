@@ -9,14 +9,39 @@ from hanma import toolchain
 ROOT = toolchain.ROOT
 _PORT = ROOT / "host_tests" / "port"
 _HEAP = "256M"
+PATIENCE_S = 150  # host seconds for one sweep of the short form
 _PROGRAM = "import sys; sys.path[:] = {path!r}; execfile({program!r})"
+
+_RUNS_SHORT, _RUNS_LONG = 150, 20000
+
+# (name, options, whether on the 32-bit port); stride: every so many-th write in the short form, every one in the long form
+TABLE = (
+    ("outbox", {"kind": "sweep", "stride": 5}, False),
+    ("outbox", {"kind": "sweep", "stride": 11}, True),
+    ("outbox", {"kind": "random"}, False),
+    ("outbox", {"kind": "damage", "stride": 7}, False),
+    ("config", {}, False),
+    ("config", {}, True),
+    ("records", {}, False),
+)
 
 
 class SweepError(Exception):
     """The sweep itself broke down; the text is what it said."""
 
 
-def run(name, options, firmware=None, micropython=None, timeout_s=150):
+def planned(is_long, seed):
+    """Return [(name, options, whether on the 32-bit port)] of a short or a long campaign."""
+    plan = []
+    for name, options, is_narrow in TABLE:
+        options = dict(options, seed=seed, runs=_RUNS_LONG if is_long else _RUNS_SHORT)
+        if is_long and "stride" in options:
+            options["stride"] = 1
+        plan.append((name, options, is_narrow))
+    return plan
+
+
+def run(name, options, firmware=None, micropython=None, timeout_s=PATIENCE_S):
     """Run a sweep and return its result, a dict. firmware: a copy of firmware/. Raises SweepError."""
     firmware = firmware or ROOT / "firmware"
     path = ["", str(_PORT), str(firmware), ".frozen", str(ROOT)]
