@@ -110,11 +110,14 @@ class Ledger:
         """Return the marks that were dropped by rule."""
         return [mark for mark in self.kept if mark not in self.done and self.why_dropped(mark)]
 
-    def judge_drops(self, seen):
-        """No explanation without a reason: whatever was dropped, nothing less important may have stayed. seen: marks there."""
+    def judge_drops(self, seen, is_ranked):
+        """Whatever was dropped, nothing less important may have stayed, where is_ranked; and the counts are right.
+
+        seen: marks that are there.
+        """
         ranks = [self.begun[mark][0] for mark in self.dropped() if mark not in seen]
         for mark in seen:
-            if mark is not None and ranks and self.begun[mark][0] > min(ranks):
+            if is_ranked and mark is not None and ranks and self.begun[mark][0] > min(ranks):
                 self.find(RANK, "rank %d was dropped while mark %d of rank %d stayed" % (min(ranks), mark, self.begun[mark][0]))
                 return
         self._judge_counts(seen)
