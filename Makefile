@@ -10,23 +10,26 @@ READY := $(VENV)/ready
 DEMO ?=
 SOURCE ?=
 BOARD ?=
-# LONG=1 gives `faults` a night; SEED=N repeats its random runs.
+FAMILY ?=
+# LONG=1 gives `faults` a night; DAYS is for `soak`; SEED=N repeats what either of them did.
 LONG ?=
+DAYS ?= 30
 SEED ?=
 export SOURCE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check stage benchmark faults clean
+.PHONY: help run test check stage benchmark faults soak clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@printf '\n  DEMO=1    with run: the whole story by itself, judged from the relay pin and the broker\n'
+	@printf '  FAMILY=   with run: the modem, a76xx (default), quectel or luat\n'
 	@printf '  LONG=1    with faults: a night instead of five minutes; SEED=N: the random runs of that seed\n'
 	@printf '  SOURCE=1  with run, test, check, benchmark, stage: the firmware as written, for tracebacks with line numbers\n'
 	@printf '  MICROPYTHON=/path  another MicroPython than the pinned wheel; MICROPYTHON32=/path  another 32-bit one\n'
 
 run: $(READY) ## a whole world on loopback: platform, modem, terminal (DEMO=1: the story without a keyboard)
-	$(BIN)/python -m $(if $(DEMO),host_tests.demo,host_tests.world)
+	$(BIN)/python -m $(if $(DEMO),host_tests.demo,host_tests.world) $(if $(FAMILY),--family $(FAMILY))
 
 test: $(READY) ## prove it: lint, every test; gets what it needs, says at the end what it left out
 	$(BIN)/hanma tools
@@ -49,6 +52,9 @@ benchmark: $(READY) ## figures: a table, then one line of JSON
 
 faults: $(READY) ## power cuts at every write, a world that goes wrong, planted defects; a table, then one line of JSON
 	$(BIN)/python -m host_tests.faults $(if $(LONG),--long) $(if $(SEED),--seed $(SEED))
+
+soak: $(READY) ## DAYS=30: a month of a rough site in minutes (SEED=7 repeats one): laws of the interlock, lost records; a table and one line of JSON
+	$(BIN)/python -m host_tests.soak --days $(DAYS) $(if $(SEED),--seed $(SEED))
 
 clean: ## remove what was made: .venv, build, caches
 	rm -rf $(VENV) build .hypothesis .pytest_cache .ruff_cache tools/hanma.egg-info

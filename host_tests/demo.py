@@ -339,7 +339,8 @@ def table_of(rows):
 async def tell_story(options):
     """Runs the world and the story in it. Returns 0 when every step happened."""
     console = Console()
-    world = World(options.directory, factor=options.factor, tls=options.tls, source=options.source)
+    world = World(options.directory, factor=options.factor, tls=options.tls, source=options.source,
+                  family=options.family)
     start = time.monotonic()
     async with world:
         world.listen(lambda text: console.print(f"      🔊 {text}", markup=False, highlight=False))

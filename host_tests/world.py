@@ -15,6 +15,7 @@ import os
 import pathlib
 import shutil
 import signal
+import struct
 import sys
 import time
 
@@ -26,6 +27,7 @@ from hanma.bench.people import People
 from hanma.bench.platform import Platform, PlatformError
 from hanma.bench.screen import Key, Screen, people_keys
 from host_tests.port.chip import Chip
+from host_tests.sim.families import NAMES as FAMILIES
 
 DEVICE = "demo-1"
 HOST = "platform.example"  # the simulated name service leads every name to the loopback
@@ -79,8 +81,8 @@ class PinLog:
 class Simulator:
     """The simulated modem in a process of its own, and its control channel."""
 
-    def __init__(self, factor, power_log, power_pin):
-        self._command = [sys.executable, "-m", "host_tests.sim", "--speed", str(factor), "--off",
+    def __init__(self, factor, power_log, power_pin, family):
+        self._command = [sys.executable, "-m", "host_tests.sim", "--family", family, "--speed", str(factor), "--off",
                          "--power-file", str(power_log), "--power-pin", str(power_pin)]
         self._process = self._reader = self._writer = None
         self._turn = asyncio.Lock()
@@ -142,10 +144,12 @@ class World:
     tls         the terminal speaks TLS to the broker, and checks it
     settings    more of the terminal's settings
     source      run the sources instead of the compiled tree, for readable tracebacks
+    family      the modem's: one of host_tests.sim.families.NAMES
     """
 
-    def __init__(self, directory=DIRECTORY, *, factor=1, tls=False, settings=None, source=False):
+    def __init__(self, directory=DIRECTORY, *, factor=1, tls=False, settings=None, source=False, family="a76xx"):
         self.directory, self.factor, self.tls, self.source = pathlib.Path(directory), factor, tls, source
+        self.family = family
         self.settings = {**SETTINGS, **(settings or {})}
         self.board = stage.load_board("unix")
         self.relay = PinLog(self.directory / "chip" / "pins.log", self.board["relay"]["pin"])
@@ -183,7 +187,7 @@ class World:
                          time_factor=self.factor)
         self._stack.callback(self.chip.close)
         modem = self.board["modem"]
-        self.modem = Simulator(self.factor, self.directory / "chip" / "pins.log", modem["key"]["pin"])
+        self.modem = Simulator(self.factor, self.directory / "chip" / "pins.log", modem["key"]["pin"], self.family)
         self._stack.push_async_callback(self.modem.stop)
         await self.modem.start()
         await self._set_clock()
@@ -300,14 +304,44 @@ class Keys:
         return "起弧 arc" if self.welding else "收弧 no arc"
 
 
+_RECORD_HEAD = struct.Struct("<2sHHIII")  # of the terminal's journal: magic, length, code, boot, sequence, CRC
+
+
+def records_in(segment):
+    """Return how many records a segment of the terminal's journal holds, by their lengths."""
+    count = at = 0
+    while at + _RECORD_HEAD.size <= len(segment):
+        at += _RECORD_HEAD.size + _RECORD_HEAD.unpack_from(segment, at)[1]
+        count += 1
+    return count
+
+
+def outbox(flash):
+    """Return what the terminal's journal on flash holds: {rank: records not acknowledged, or not removed yet}."""
+    waiting = {rank: 0 for rank in _RANKS}
+    for path in (flash / "outbox").glob("[0-2].*"):
+        with contextlib.suppress(FileNotFoundError):  # sent and removed since the listing
+            waiting[path.name[0]] += records_in(path.read_bytes())
+    return waiting
+
+
+_RANKS = {"0": "报警 alarms", "1": "事件 events", "2": "定位 positions"}
+
+
 def _rows(world):
     level = {1: "1 通电 powered", 0: "0 断电 unpowered"}.get(world.relay.level(), "— 未驱动 not driven")
-    return [("引脚 relay pin", level), ("时间 world time", f"×{world.factor}")]
+    waiting = " · ".join(f"{_RANKS[rank]} {count}" for rank, count in outbox(world.chip.flash).items())
+    return [
+        ("引脚 relay pin", level),
+        ("待发 outbox", waiting),
+        ("模组 modem", f"{world.family}, ×{world.factor} 时间 time"),
+    ]
 
 
 async def show(options):
     """Runs a world with its screen until "q" or Ctrl-C."""
-    world = World(options.directory, factor=options.factor, tls=options.tls, source=options.source)
+    world = World(options.directory, factor=options.factor, tls=options.tls, source=options.source,
+                  family=options.family)
     async with world:
         keys = people_keys(world.platform, DEVICE) + Keys(world).all()
         screen = Screen(world.platform, DEVICE, keys, rows=lambda: _rows(world))
@@ -338,6 +372,7 @@ def arguments(description, factor):
     parser.add_argument("--factor", type=int, default=factor, help="world seconds in one real second")
     parser.add_argument("--tls", action="store_true", help="the terminal speaks TLS and checks the broker")
     parser.add_argument("--directory", type=pathlib.Path, default=DIRECTORY, help="where the run's files go")
+    parser.add_argument("--family", choices=FAMILIES, default=FAMILIES[0], help="the modem's family")
     parser.add_argument("--source", action="store_true", default=os.environ.get("SOURCE") == "1",
                         help="run the sources, not the compiled tree (also SOURCE=1)")
     return parser.parse_args()

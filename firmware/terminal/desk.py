@@ -124,7 +124,7 @@ class Desk:
     async def serve(self, session, reader):
         """Send answers, reports and heartbeats until the session ends; raises what ended it.
 
-        reader: the task of `session.run()`.
+        reader: the task that runs the session and returns the exception that ended it.
         """
         tasks = [asyncio.create_task(self._send_answers(session))]
         for _ in range(_SENDERS):
@@ -135,8 +135,7 @@ class Desk:
                 await session.publish(request[0], request[1], 1, _ACK_MS)
             while not reader.done():
                 await self._send_heartbeat(session)
-            await reader
-            raise MqttError("ended")
+            raise await reader or MqttError("ended")
         finally:
             for task in tasks:
                 task.cancel()

@@ -90,7 +90,7 @@ class Link:
             if cause:
                 return cause
             way = None  # the session lasts: give the memory back
-            reader = asyncio.create_task(session.run())
+            reader = asyncio.create_task(_read(session))
             await self._desk.log_in(session)
             self._came_up(session)
             await self._desk.serve(session, reader)
@@ -149,10 +149,18 @@ class Link:
             pass
 
 
+async def _read(session):
+    """Run a session and return what ended it: raised, it would be a stray while nobody waits for it."""
+    try:
+        await session.run()
+    except (MqttError, ModemError, OSError, Untrusted) as error:
+        return error
+
+
 async def _ended(reader):
-    """Cancel the reader and take what it died of: it is known already."""
+    """Cancel the reader and see it end."""
     reader.cancel()
     try:
         await reader
-    except (asyncio.CancelledError, MqttError, ModemError, OSError):
+    except asyncio.CancelledError:
         pass

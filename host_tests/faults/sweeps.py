@@ -44,7 +44,7 @@ def planned(is_long, seed):
 def run(name, options, firmware=None, micropython=None, timeout_s=PATIENCE_S):
     """Run a sweep and return its result, a dict. firmware: a copy of firmware/. Raises SweepError."""
     firmware = firmware or ROOT / "firmware"
-    path = ["", str(_PORT), str(firmware), ".frozen", str(ROOT)]
+    path = ["", str(_PORT), str(firmware), ".frozen", str(ROOT), str(toolchain.umqtt_simple())]
     program = _PROGRAM.format(path=path, program=str(ROOT / "host_tests" / "faults" / "on_port.py"))
     command = [str(micropython or toolchain.micropython()), "-X", f"heapsize={_HEAP}", "-c", program]
     environment = dict(os.environ, HANMA_PORT="")

@@ -1,6 +1,7 @@
 """machine.UART on the host: a pty that `uart<N>` in the chip's state directory links to.
 
-State: the open pty, and bytes taken from it that nobody has read yet. Imported by `machine.py` only.
+State: the open pty, and bytes taken from it that nobody has read yet: in a buffer made when this is imported, as the chip's
+driver has its own outside MicroPython's heap. Imported by `machine.py` only.
 """
 
 import io
@@ -16,6 +17,8 @@ _STREAM_GET_FILENO = 10
 _TCSAFLUSH = 2
 _VMIN = 6
 _VTIME = 5
+_lost = bytearray(64)
+_spare = [bytearray(4096 + _UART_FIFO)]  # for the first UART that asks for so much
 
 
 def _speed(baudrate):
@@ -42,7 +45,8 @@ class UART(io.IOBase):
         if not 0 <= id <= 2:
             raise ValueError("UART(%d) does not exist" % id)
         self._id = id
-        self._kept = b""  # taken from the pty, not yet read
+        self._room = b""
+        self._kept = 0  # bytes of the room that were taken from the pty and are not read yet
         self._file = None
         self._rxbuf = 256
         self._timeout_ms = 0
@@ -56,10 +60,13 @@ class UART(io.IOBase):
         self._timeout_ms = settings.get("timeout", self._timeout_ms)
         if self._rxbuf <= _UART_FIFO:
             raise ValueError("rxbuf must be larger than the FIFO")
+        if len(self._room) != self._rxbuf + _UART_FIFO:
+            fits = _spare and len(_spare[0]) == self._rxbuf + _UART_FIFO
+            self._room = _spare.pop() if fits else bytearray(self._rxbuf + _UART_FIFO)
         if self._file is None:
             self._open()
         self._configure()
-        self._kept = b""
+        self._kept = 0
 
     def deinit(self):
         """Let go of the pty."""
@@ -112,19 +119,20 @@ class UART(io.IOBase):
 
     def _gather(self):
         """Take all that is waiting, keep as much as the chip's driver would have kept."""
-        room = self._rxbuf + _UART_FIFO
-        block = bytearray(1024)
+        view = memoryview(self._room)
         while True:
-            count = self._take(block)
+            count = self._take(view[self._kept :]) if self._kept < len(view) else 0
             if not count:
                 break
-            self._kept += bytes(memoryview(block)[: min(count, room - len(self._kept))])
+            self._kept += count
+        while self._kept == len(view) and self._take(_lost):
+            pass
         self._emptied_ms = utime.ticks_ms()
 
     def any(self):
         """Return how many bytes are waiting."""
         self._gather()
-        return len(self._kept)
+        return self._kept
 
     def _await_first(self):
         """Wait for a first byte as long as the timeout says."""
@@ -147,9 +155,11 @@ class UART(io.IOBase):
     def _read_kept(self, view):
         """Read from what was taken before, after taking what came since."""
         self._gather()
-        count = min(len(view), len(self._kept))
-        view[:count] = self._kept[:count]
-        self._kept = self._kept[count:]
+        count = min(len(view), self._kept)
+        room = memoryview(self._room)
+        view[:count] = room[:count]
+        self._kept -= count
+        room[: self._kept] = room[count : count + self._kept]
         return count or None
 
     def read(self, size=-1):
@@ -164,8 +174,8 @@ class UART(io.IOBase):
         """Return bytes up to a line end or to what has arrived; None when nothing is there."""
         if not self.any():
             return None
-        end = self._kept.find(b"\n")
-        return self.read(end + 1 if end >= 0 else len(self._kept))
+        end = self._room.find(b"\n", 0, self._kept)
+        return self.read(end + 1 if end >= 0 else self._kept)
 
     def write(self, data):
         """Write bytes and return how many."""

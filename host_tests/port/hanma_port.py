@@ -17,6 +17,7 @@ RESET_CAUSE = int(os.getenv("HANMA_RESET_CAUSE") or 1)
 on_edge = lambda pin, level: None  # noqa: E731 (virtual time puts its own here)
 _memory = {}  # the state files of a chip that has no directory
 _fifo = None
+_word = bytearray(32)
 
 
 def host_us():
@@ -33,6 +34,18 @@ def read_text(name):
             return file.read()
     except OSError:
         return None
+
+
+def read_word(name):
+    """Return the text of a short state file without spaces around it, "" when there is none; makes next to no garbage."""
+    if not STATE:
+        return (read_text(name) or "").strip()
+    try:
+        with open(STATE + "/" + name, "rb") as file:
+            count = file.readinto(_word)
+            return str(memoryview(_word)[:count], "utf-8").strip()
+    except OSError:
+        return ""
 
 
 def read_json(name):

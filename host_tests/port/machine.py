@@ -74,7 +74,7 @@ class _Pad:
 
     def read(self):
         """Return the level an input sees."""
-        text = (hanma_port.read_text("pin_" + str(self.number)) or "").strip()
+        text = hanma_port.read_word("pin_" + str(self.number))
         if not text:
             return 1 if self.pull == Pin.PULL_UP else 0
         if text[0] in "=!":

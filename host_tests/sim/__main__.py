@@ -1,4 +1,4 @@
-"""`python -m host_tests.sim`: a simulated A7670 on a pty. See --help."""
+"""`python -m host_tests.sim`: a simulated modem on a pty. See --help."""
 
 import argparse
 import asyncio
@@ -8,9 +8,9 @@ import random
 import signal
 import time
 
-from host_tests.sim.a76xx import SETTINGS
 from host_tests.sim.control_server import ControlServer
-from host_tests.sim.modem_core import ModemCore
+from host_tests.sim.families import NAMES, named
+from host_tests.sim.modem_core import make
 from host_tests.sim.real_network import RealNetwork
 from host_tests.sim.shell import PowerFile, Shell, new_event_loop
 from host_tests.sim.track import Track, load
@@ -25,7 +25,7 @@ Talk to it by hand:
     picocom -b 115200 /tmp/modem        (or: screen /tmp/modem 115200)
     AT
     AT+CEREG?
-    AT+NETOPEN
+    AT+NETOPEN                                (--family quectel: AT+QURCCFG="urcport","uart1" and AT+QIACT=1)
     AT+CIPRXGET=1
     AT+CIPOPEN=0,"TCP","example.com",80       any name leads to 127.0.0.1, unless --name says otherwise
 Turn its world (any TCP client will do, for example nc 127.0.0.1 <port>):
@@ -45,10 +45,11 @@ and bytes at the wrong rate are lost.
 
 # option, type (None: a flag), default, placeholder, help
 _OPTIONS = (
+    ("--family", str, NAMES[0], "NAME", "the modem: " + ", ".join(NAMES)),
     ("--seed", int, None, "N", "seed of cuts and delays (default: random, printed)"),
     ("--speed", float, 1.0, "F", "how much faster than real everything runs, the baud rate too"),
     ("--latency", float, 1.0, "F", "factor on the modem's delays; 0 removes them"),
-    ("--baud", int, 115200, "B", "the modem's stored baud rate; 0: found from the first AT"),
+    ("--baud", int, None, "B", "the modem's stored baud rate (default: the family's); 0: found from the first AT"),
     ("--link", str, None, "PATH", "make a symbolic link to the pty here"),
     ("--control", int, 0, "PORT", "port of the control channel (default: a free one)"),
     (
@@ -61,7 +62,7 @@ _OPTIONS = (
     ("--time", int, None, "UNIX_MS", "the world's clock at the start (default: this machine's)"),
     ("--name", list, [], "HOST=IP", "a name's address; an empty IP: unknown (may be repeated)"),
     ("--any-name", str, "127.0.0.1", "IP", "the address of every other name"),
-    ("--set", list, [], "KEY=VALUE", "set one of " + ", ".join(sorted(SETTINGS))),
+    ("--set", list, [], "KEY=VALUE", "set one of the family's settings, for example model, imsi, gnss"),
     ("--off", None, False, None, "start with the modem switched off"),
     ("--power-file", str, None, "PATH", "pin log of a chip; its --power-pin works the power key"),
     ("--power-pin", int, None, "N", "the chip's output pin that presses the power key"),
@@ -75,7 +76,7 @@ def arguments():
     """Return the parsed command line."""
     parser = argparse.ArgumentParser(
         prog="python -m host_tests.sim",
-        description="A simulated SIMCom A7670 modem on a pseudo terminal, with real sockets behind it.",
+        description="A simulated LTE modem on a pseudo terminal, with real sockets behind it.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -91,19 +92,22 @@ def arguments():
 
 def settings_of(options):
     """Return the core's settings from the command line."""
-    settings = {"baud": options.baud, "unix_ms": options.time or time.time_ns() // 1000000}
+    known = named(options.family).SETTINGS
+    settings = {"unix_ms": options.time or time.time_ns() // 1000000}
+    if options.baud is not None:
+        settings["baud"] = options.baud
     for pair in options.set:
         key, _, value = pair.partition("=")
-        if key not in SETTINGS:
-            raise SystemExit("no setting %r; there are %s" % (key, ", ".join(sorted(SETTINGS))))
-        settings[key] = type(SETTINGS[key])(int(value)) if isinstance(SETTINGS[key], int) else value
+        if key not in known:
+            raise SystemExit("no setting %r; there are %s" % (key, ", ".join(sorted(known))))
+        settings[key] = type(known[key])(int(value)) if isinstance(known[key], int) else value
     return settings
 
 
 def build(loop, options, seed):
     """Return (shell, network) with a core that is not yet powered."""
     network = RealNetwork(loop)
-    core = ModemCore(network, settings_of(options), seed, round(options.latency * 100))
+    core = make(network, settings_of(options), seed, round(options.latency * 100), family=options.family)
     core.services.track = Track(load(options.track))
     core.links.any_name = options.any_name
     for pair in options.name:

@@ -1,5 +1,17 @@
-"""The A76xx family as the simulator plays it: settings, timings, texts, what answers which command. Pure."""
+"""The A76xx family as the simulator plays it: settings, timings, texts, what answers which command. Pure.
 
+See `families.py` for what stands here.
+"""
+
+from host_tests.sim.a76xx_general import A76xxGeneral
+from host_tests.sim.a76xx_services import A76xxServices
+from host_tests.sim.cip import Cip
+
+NAME = "a76xx"
+FIRST_LINE = "*ATREADY: 1"
+CLOCK_S = 0  # 1970
+DATA_ECHO = None
+LINKS = 10
 KEY_ON_MS = 50
 KEY_OFF_MS = 2500
 KEY_GAP_MS = 2000
@@ -23,18 +35,6 @@ SETTINGS = {
     "gnss": True,
     "unix_ms": 1767230400000,  # 2026-01-01T01:20:00Z
 }
-
-COUNTERS = (
-    "boots",
-    "power_cycles",
-    "radio_cycles",
-    "self_reboots",
-    "commands",
-    "uart_up",
-    "uart_down",
-    "uart_lost",
-    "framing_errors",
-)
 
 # Milliseconds at latency factor 1, each varied by half. From logs and manuals; speech is 64 ms a character.
 DELAYS_MS = {
@@ -80,9 +80,13 @@ TESTS = {
     "+CIPRXGET": ("+CIPRXGET: (0-5),(0-9),(1-1500)",),
     "+IPR": ("+IPR: (0,9600,19200,38400,57600,115200,230400,460800,921600,3000000)",),
 }
+SPEECH = ("+CTTS", "+CTTSPARAM")
+GNSS = ("+CGNSSPWR", "+CGNSSINFO", "+CGPSINFO")
+SAID = "+CTTS: 0"
+TWINS = {"+CPIN": "+CPIN: READY", "+CIPRXGET": "+CIPRXGET: 1,0", "+CTTS": SAID, "+NETOPEN": "+NETOPEN: 0"}
 RATES = (0, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600, 3000000)
 
-# command -> method of general.General, cip.Cip or services.Services
+# command -> method of A76xxGeneral, Cip or A76xxServices
 _GENERAL = {
     "E": "echo_off",
     "E0": "echo_off",
@@ -104,7 +108,7 @@ _BARE = {
 _NAMED = {
     "general": "CGMR CMEE IPR IPREX CPIN CSQ CESQ CPSI COPS CREG CGREG CEREG CGATT CGDCONT CGAUTH CGACT"
     " CGPADDR CFUN CRESET CPOF CBC",
-    "cip": "NETOPEN NETCLOSE IPADDR CIPTIMEOUT CIPOPEN CIPCLOSE CIPSEND CIPACK CIPRXGET CDNSGIP CDNSCFG"
+    "sockets": "NETOPEN NETCLOSE IPADDR CIPTIMEOUT CIPOPEN CIPCLOSE CIPSEND CIPACK CIPRXGET CDNSGIP CDNSCFG"
     " CIPHEAD CIPSRIP CIPMODE",
     "services": "CTZU CCLK CNTP CGNSSPWR CGNSSINFO CGPSINFO CLBS CTTS CTTSPARAM",
 }
@@ -112,12 +116,13 @@ _NAMED = {
 _IGNORED = " Z &F &W V1 +CIPCCFG +CTZR +CSCLK +IFC +CATR +CLVL +COUTGAIN +CDTAM +CGEREP"
 
 
-def commands(core):
-    """Return {command: handler(kind, arguments)} for a modem with `general`, `cip` and `services`.
+def parts(core):
+    """Return (general, sockets, services) of a modem."""
+    return A76xxGeneral(core), Cip(core), A76xxServices(core)
 
-    A handler returns None (OK), lines (then OK), (lines, final), a CME code (-1: plain ERROR), bytes (the
-    whole answer) or "defer" (core.finish gives the result later).
-    """
+
+def commands(core):
+    """Return {command: handler(kind, arguments)} of a modem that has its parts."""
     table = {name: _nothing for name in _IGNORED.split(" ")}
     for name, method in _GENERAL.items():
         table[name] = getattr(core.general, method)

@@ -1,18 +1,17 @@
-"""The simulated modem's commands for data call and sockets: NETOPEN, CIPOPEN, CIPSEND, CIPRXGET, … Pure.
+"""An A76xx's commands for data call and sockets, and what it says of them: NETOPEN, CIPOPEN, CIPSEND, … Pure.
 
-Owns nothing: the sockets and the data call are in `links.py`; handlers follow the contract of
-`a76xx.commands`.
+Owns the data call and the modes of the sockets; the sockets themselves are in `links.py`. Handlers follow the
+contract in `families.py`.
 """
 
 from host_tests.sim.air import UP
-from host_tests.sim.links import GONE, LINKS, OPEN, OPENING, RX_LIMIT, TX_LIMIT, Link
+from host_tests.sim.links import GONE, OPEN, Link
 from host_tests.sim.text import number_in
 
 _READ_LIMIT = 1500
 _HEX_READ_LIMIT = 750
 _SEND_LIMIT = 1500
 _NOT_OPENED, _BAD_PARAMETER, _NOT_NOW = 2, 3, 4
-_TIMED_OUT, _NO_NAME = 10, 11
 _DEFER = "defer"
 _ERROR = -1
 _READ, _SET = 1, 3
@@ -21,9 +20,72 @@ _READ, _SET = 1, 3
 class Cip:
     """The CIP family of commands."""
 
+    prompt_text = b"\r\n>"
+    QUOTES = (0x03,)  # ETX before a byte of a send without length takes that byte as it is
+
     def __init__(self, core):
         self._core = core
         self.links = core.links
+        self._last = core.family.LINKS - 1
+        self.reset()
+
+    def reset(self):
+        """What a boot begins with."""
+        self._opening = None  # token of a NETOPEN under way
+        self._buffered = False
+        self._header = self._sender = True
+        self._timeouts_ms = [120000, 120000, 120000]
+        self._dns_set = False
+        self._closed_since_drift = False
+
+    @property
+    def send_timeout_ms(self):
+        """How long a prompt waits for its data."""
+        return self._timeouts_ms[2]
+
+    # --- said unasked -------------------------------------------------------------------------------------
+
+    def is_buffered(self, link):
+        """Whether received data are queued."""
+        return self._buffered
+
+    def opened(self, number, link, error):
+        """An opening has ended."""
+        self._core.urc("+CIPOPEN: %d,%d" % (number, error))
+        if link.early:
+            self._core.finish(None)
+
+    def notify(self, number):
+        """Data have come into an empty queue."""
+        self._core.urc("+CIPRXGET: 1,%d" % number)
+
+    def push(self, number, link, data, ip, port):
+        """Data have come that are not queued."""
+        head = ""
+        if self._sender:
+            head += "RECV FROM:%s:%d\r\n" % (ip or link.host, port or link.port)
+        if self._header:
+            head += "+IPD%d\r\n" % len(data)
+        self._core.put(b"\r\n" + head.encode() + data)
+
+    def closed(self, number, reason):
+        """A peer has closed."""
+        form = "+IPCLOSE %d,%d" if "ipclose_bare" in self._core.faults.active else "+IPCLOSE: %d,%d"
+        self._core.urc(form % (number, reason))
+
+    def bearer_lost(self):
+        """The network takes the data call away; sockets die with it."""
+        if self._opening is not None:
+            self._core.cancel(self._opening)
+            self._opening = None
+            self._core.urc("+NETOPEN: 1")
+        if not self.links.is_open:
+            return
+        self.links.is_open = False
+        self.links.drop_all()
+        self._core.event("netopen", False)
+        self._core.urc("+CGEV: NW PDN DEACT 1")
+        self._core.urc("+CIPEVENT: NETWORK CLOSED UNEXPECTEDLY")
 
     # --- data call ----------------------------------------------------------------------------------------
 
@@ -34,16 +96,19 @@ class Cip:
             return ["+NETOPEN: %d" % self.links.is_open]
         if self.links.is_open:
             return ["+IP ERROR: Network is already opened"], "ERROR"
-        if self.links.opening is not None:
+        if self._opening is not None:
             return _ERROR
         if core.faults.take("netopen_silent") is None:
-            self.links.opening = core.later(core.delay("netopen"), self._netopened)
+            self._opening = core.later(core.delay("netopen"), self._netopened)
         return None
 
     def _netopened(self):
-        self.links.opening = None
-        failed = self._core.faults.take("netopen_fails") is not None
-        self.links.is_open = self._core.radio.has_bearer and not failed
+        self._opening = None
+        core = self._core
+        failed = core.faults.take("netopen_fails") is not None or not core.radio.takes_apn(core.general.apn)
+        self.links.is_open = core.radio.has_bearer and not failed
+        if self.links.is_open and self._closed_since_drift:
+            core.faults.set("pdp_drift", False)
         self._core.event("netopen", self.links.is_open)
         self._core.urc("+NETOPEN: %d" % (not self.links.is_open))
 
@@ -55,12 +120,13 @@ class Cip:
         return None
 
     def _netclosed(self):
-        for number in range(LINKS):
+        for number in range(len(self.links.sockets)):
             link = self.links.sockets[number]
             if link and link.stage != GONE:
                 self._core.urc("+CIPCLOSE: %d,0" % number)
             self.links.drop(number)
         self.links.is_open = False
+        self._closed_since_drift = "pdp_drift" in self._core.faults.active
         self._core.event("netopen", False)
         self._core.urc("+NETCLOSE: 0")
 
@@ -73,13 +139,13 @@ class Cip:
     def ciptimeout(self, kind, arguments):
         """AT+CIPTIMEOUT: milliseconds for NETOPEN, CIPOPEN and CIPSEND, 3000..120000."""
         if kind == _READ:
-            return ["+CIPTIMEOUT: %d,%d,%d" % tuple(self.links.timeouts_ms)]
+            return ["+CIPTIMEOUT: %d,%d,%d" % tuple(self._timeouts_ms)]
         for index, text in enumerate(arguments[:3]):
             if text:
                 value = number_in(text, 3000, 120000)
                 if value is None:
                     return _ERROR
-                self.links.timeouts_ms[index] = value
+                self._timeouts_ms[index] = value
         return None
 
     def cdnsgip(self, kind, arguments):
@@ -97,22 +163,22 @@ class Cip:
         return _DEFER
 
     def _resolved(self, host, address):
-        if address is None or ("dns_needs_server" in self._core.faults.active and not self.links.dns_set):
+        if address is None or ("dns_needs_server" in self._core.faults.active and not self._dns_set):
             self._core.finish((["+CDNSGIP: 0,10"], "ERROR"))
         else:
             self._core.finish(['+CDNSGIP: 1,"%s","%s"' % (host, address)])
 
     def cdnscfg(self, kind, arguments):
         """AT+CDNSCFG."""
-        self.links.dns_set = True
+        self._dns_set = True
 
     # --- opening and closing ------------------------------------------------------------------------------
 
     def cipopen(self, kind, arguments):
         """AT+CIPOPEN for TCP and UDP."""
         if kind == _READ:
-            return [self._line(number) for number in range(LINKS)]
-        number = number_in(arguments[0], 0, LINKS - 1) if arguments else None
+            return [self._line(number) for number in range(len(self.links.sockets))]
+        number = number_in(arguments[0], 0, self._last) if arguments else None
         if number is None or len(arguments) < 2:
             return _ERROR
         error = self._cannot_open(number, arguments)
@@ -162,35 +228,20 @@ class Cip:
             self.links.total.name(link.host)
             if "open_name" in core.faults.active:
                 address = None
-        link.patience = core.later(self.links.timeouts_ms[1], self._open_timed_out, link.handle)
+        link.patience = core.later(self._timeouts_ms[1], self.links.open_timed_out, link.handle)
         if "open_at_once" in core.faults.active:
             link.early = True
-            core.later(core.delay("open"), self._connect, link, address)
+            core.later(core.delay("open"), self.links.connect, link, address)
             return _DEFER
-        core.later(core.delay("open"), self._connect, link, address)
+        core.later(core.delay("open"), self.links.connect, link, address)
         return None
-
-    def _connect(self, link, address):
-        if not self.links.alive:
-            return
-        if address is None:
-            self.links.opened(link.handle, _NO_NAME)
-        elif self.links.find(link.handle) is not None:
-            self.links.network.open(link.handle, link.kind, address, link.port, 0)
-
-    def _open_timed_out(self, handle):
-        number = self.links.find(handle)
-        if number is not None and self.links.sockets[number].stage == OPENING:
-            link = self.links.sockets[number]
-            self.links.drop(number)
-            self.links.tell_open(number, link, _TIMED_OUT)
 
     def cipclose(self, kind, arguments):
         """AT+CIPCLOSE: OK, then the URC; UDP the other way round."""
         if kind == _READ:
             flags = [link is not None and link.stage == OPEN for link in self.links.sockets]
             return ["+CIPCLOSE: " + ",".join(str(int(flag)) for flag in flags)]
-        number = number_in(arguments[0], 0, LINKS - 1) if arguments else None
+        number = number_in(arguments[0], 0, self._last) if arguments else None
         if number is None:
             return _ERROR
         link = self.links.sockets[number]
@@ -219,7 +270,7 @@ class Cip:
         """AT+CIPSEND=n,[len][,"ip",port]."""
         if kind != _SET or not arguments:
             return _ERROR
-        number = number_in(arguments[0], 0, LINKS - 1)
+        number = number_in(arguments[0], 0, self._last)
         need = None
         if len(arguments) > 1 and arguments[1]:
             need = number_in(arguments[1], 1, _SEND_LIMIT)
@@ -256,29 +307,13 @@ class Cip:
         if params is not None:
             part = params.get("cnf", 0)
             if part > 0:
-                self._pass(link, to, data[:part])
+                self.links.transmit(link, to, data[:part])
             return part
-        return self._pass(link, to, data)
-
-    def _pass(self, link, to, data):
-        if link.kind == "UDP":
-            if self.links.alive:
-                link.air.udp(UP, len(data))
-                self.links.network.send(link.handle, data, to[0], to[1])
-        elif not self.links.alive:
-            if len(link.held) + len(data) > TX_LIMIT:
-                return 0
-            link.held += data
-        elif not self.links.network.send(link.handle, data, None, None):
-            return 0
-        if link.kind == "TCP":
-            link.air.tcp(self._core.now, UP, len(data))
-        link.sent += len(data)
-        return len(data)
+        return self.links.transmit(link, to, data)
 
     def cipack(self, kind, arguments):
         """AT+CIPACK=n: bytes sent, acknowledged, received."""
-        number = number_in(arguments[0], 0, LINKS - 1) if arguments else None
+        number = number_in(arguments[0], 0, self._last) if arguments else None
         link = self.links.sockets[number] if number is not None else None
         if link is None:
             return ["+IP ERROR: No data"], "ERROR"
@@ -289,15 +324,15 @@ class Cip:
     def ciprxget(self, kind, arguments):
         """AT+CIPRXGET in all its modes."""
         if kind == _READ:
-            return ["+CIPRXGET: %d" % self.links.buffered]
+            return ["+CIPRXGET: %d" % self._buffered]
         mode = number_in(arguments[0], 0, 5) if arguments else None
         if mode is None:
             return _ERROR
         if mode < 2:
-            self.links.buffered = mode == 1
+            self._buffered = mode == 1
             return None
-        number = number_in(arguments[1], 0, LINKS - 1) if len(arguments) > 1 else None
-        if number is None or not self.links.buffered:
+        number = number_in(arguments[1], 0, self._last) if len(arguments) > 1 else None
+        if number is None or not self._buffered:
             return _ERROR
         link = self.links.sockets[number]
         if mode == 4:
@@ -309,7 +344,7 @@ class Cip:
         return _ERROR if wanted is None else self._read(mode, number, link, wanted)
 
     def _read(self, mode, number, link, wanted):
-        data, sender = self._pull(link, wanted)
+        data, sender = self.links.pull(link, wanted)
         head = "\r\n+CIPRXGET: %d,%d,%d,%d\r\n" % (mode, number, len(data), link.waiting)
         if mode == 5:
             head += "RECV FROM:%s:%d\r\n" % sender
@@ -317,38 +352,19 @@ class Cip:
             data = "".join("%02X" % byte for byte in data).encode()
         return head.encode() + data + b"\r\nOK\r\n"
 
-    def _pull(self, link, wanted):
-        """Take up to `wanted` bytes out of a queue (of one datagram) and open TCP's window again."""
-        if link.kind == "UDP":
-            data, ip, port = link.datagrams.pop(0)
-            if len(data) > wanted:
-                link.datagrams.insert(0, (data[wanted:], ip, port))
-            elif link.datagrams:
-                self._core.later(0, self.links.notify, self.links.find(link.handle))
-            return data[:wanted], (ip, port)
-        data = bytes(link.rx[:wanted])
-        link.rx[: len(data)] = b""
-        if link.stage == OPEN and self.links.alive:
-            self._core.later(0, self._widen, link)
-        return data, (link.host, link.port)
-
-    def _widen(self, link):
-        if link.stage == OPEN and self.links.alive:
-            self.links.network.room(link.handle, RX_LIMIT - len(link.rx))
-
     def ciphead(self, kind, arguments):
         """AT+CIPHEAD: +IPD before pushed data."""
-        return self._switch(kind, arguments, "header")
+        return self._switch(kind, arguments, "_header")
 
     def cipsrip(self, kind, arguments):
         """AT+CIPSRIP: RECV FROM before pushed data."""
-        return self._switch(kind, arguments, "sender")
+        return self._switch(kind, arguments, "_sender")
 
     def _switch(self, kind, arguments, name):
         value = number_in(arguments[0], 0, 1) if kind == _SET and arguments else None
         if value is None:
             return _ERROR
-        setattr(self.links, name, value == 1)
+        setattr(self, name, value == 1)
         return None
 
     def cipmode(self, kind, arguments):

@@ -8,7 +8,7 @@ import asyncio
 import json
 import time
 
-from host_tests.sim.faults import FAULTS
+from host_tests.sim.faults import FAULTS, of_family
 from host_tests.sim.text import unhex
 
 _QUEUE = 1000
@@ -95,7 +95,8 @@ class ControlServer:
     def cmd_help(self):
         """List the commands and the faults."""
         commands = {name[4:]: getattr(self, name).__doc__ for name in dir(self) if name.startswith("cmd_")}
-        return {"commands": commands, "faults": {name: text for name, (_, text) in FAULTS.items()}}
+        faults = {name: FAULTS[name][2] for name in of_family(self._core.family.NAME)}
+        return {"commands": commands, "faults": faults}
 
     def cmd_state(self):
         """Tell everything: power, world, sockets, counters (UART bytes, IP bytes on the air), faults."""
@@ -104,6 +105,7 @@ class ControlServer:
         self._shell.flush()
         lat, lng = services.track.at(core.now)[:2]
         return {
+            "family": core.family.NAME,
             "now_ms": core.now,
             "unix_ms": radio.unix_ms(),
             "mode": core.mode,
@@ -114,8 +116,10 @@ class ControlServer:
             "stat": radio.stat,
             "rsrp_dbm": radio.rsrp_dbm,
             "bearer": radio.bearer,
-            "network": core.links.alive,
-            "apn": core.general.context[1],
+            "network": core.links.network_up,
+            "credit": radio.credit,
+            "apn": core.general.apn,
+            "apn_required": radio.apns,
             "position_e7": [lat, lng],
             "faults": core.faults.state(),
             "counters": dict(core.counters),
@@ -148,6 +152,14 @@ class ControlServer:
         """Let data calls stand, or take them away."""
         self._shell.post(self._core.radio.set_bearer, up)
 
+    def cmd_credit(self, ok):
+        """Let the SIM have credit, or none: then it registers and gets its data call, but no byte passes."""
+        self._shell.post(self._core.radio.set_credit, ok)
+
+    def cmd_apn(self, required, empty=False):
+        """Let the network take only these names (a text or a list; null: any) for a new data call; empty: none will do."""
+        self._shell.post(self._core.radio.set_apn, required, empty)
+
     def cmd_network(self, up):
         """Let the network beyond the modem die (no byte passes, no close is seen) or live again."""
         self._shell.post(self._core.links.set_alive, up)
@@ -174,7 +186,7 @@ class ControlServer:
 
     def cmd_urc(self, text):
         """Send this line to the host now, as a URC."""
-        self._shell.post(self._core.urc, text)
+        self._shell.post(self._core.tell, text)
 
     def cmd_power(self, on=None, pulse_ms=None, reset_ms=None):
         """Switch on or off at once (on), or press the power key (pulse_ms) or the reset key (reset_ms)."""
@@ -222,4 +234,4 @@ class ControlServer:
 
     def cmd_fault(self, name, on=True, count=None, match="", **params):
         """Switch a named fault on or off; see `help` for the names and their parameters."""
-        self._core.faults.set(name, on, count, match, params)
+        self._shell.post(self._core.faults.set, name, on, count, match, params)

@@ -1,12 +1,11 @@
 """The simulated modem's side of the UART: echo, command lines, answers, prompts, data. Pure.
 
-Owns the bytes on their way in and out, the command that is being carried out, and the faults that touch the
-conversation. What a command means is in the table that `a76xx.commands` gives.
+Owns the bytes on their way in, the command that is being carried out, and what faults make of its answer. What a
+command means is in the table that the family gives.
 """
 
-from host_tests.sim import a76xx
-from host_tests.sim.faults import Faults
-from host_tests.sim.schedule import Random, Schedule
+from host_tests.sim.output import Output
+from host_tests.sim.schedule import Random
 from host_tests.sim.text import latin, split_arguments, split_outside_quotes, unhex
 
 EXECUTE, READ, TEST, SET = range(4)
@@ -17,39 +16,35 @@ OFF, BOOTING, COMMAND, BUSY, DATA = range(5)
 _NAMES = ("off", "booting", "command", "busy", "data")
 _INPUT_LIMIT = 4096  # what the modem's UART holds while it is busy
 _LINE_LIMIT = 2048
-_OUTPUT_LIMIT = 65536
-_SUBSTITUTE, _ESCAPE, _ETX = (
-    0x1A,
-    0x1B,
-    0x03,
-)  # end of data, cancel, and the quoting byte of a CIPSEND without length
+_SUBSTITUTE, _ESCAPE, _ETX = 0x1A, 0x1B, 0x03  # end of data, cancel, and what quotes them in some families
 _DEFAULT_URC = "+CTZV: +32"
+_NOVEL_URC = '^NOVEL: 7,"OK",ERROR,+CME'
+_REGISTRATIONS = ("CREG", "CGREG", "CEREG")
 
 
-class Conversation(Schedule):
+class Conversation(Output):
     """Bytes in, bytes out; `ModemCore` adds power and the parts behind the commands."""
 
-    def __init__(self, settings, seed, latency_percent, on_event):
-        super().__init__()
-        self.settings = dict(a76xx.SETTINGS)
+    def __init__(self, family, settings, seed, latency_percent, on_event):
+        super().__init__(family.NAME)
+        self.family = family
+        self.settings = dict(family.SETTINGS)
         self.settings.update(settings or {})
         self.latency_percent = latency_percent
         self.on_event = on_event
         self.random = Random(seed)
-        self.faults = Faults()
-        self.muted = False
         self.extra_delay_ms = 0
-        self.counters = dict.fromkeys(a76xx.COUNTERS, 0)
         self.baud_stored = self.settings["baud"]
         self._mode = OFF
-        self._out = bytearray()
         self._input = bytearray()
         self._commands = {}
         self.fresh()
 
     def fresh(self):
         """What every boot begins with: echo on, the stored rate, nothing typed."""
+        self.fresh_output()
         self.echo = True
+        self.data_echo = self.family.DATA_ECHO  # whether a send's data are echoed; None: as commands are
         self.cmee = self.settings["cmee"]
         self.baud = self.baud_stored
         self._trained = self.baud != 0
@@ -72,9 +67,14 @@ class Conversation(Schedule):
         """Return 'off', 'booting', 'command', 'busy' or 'data'."""
         return _NAMES[self._mode]
 
+    @property
+    def is_carrying_out(self):
+        """Whether a command or its data are being worked on."""
+        return self._mode in (BUSY, DATA)
+
     def delay(self, name):
-        """Return an event's delay: a76xx.DELAYS_MS, varied by half, times the latency factor."""
-        base = a76xx.DELAYS_MS[name] * self.latency_percent // 100
+        """Return an event's delay: the family's DELAYS_MS, varied by half, times the latency factor."""
+        base = self.family.DELAYS_MS[name] * self.latency_percent // 100
         return base * (50 + self.random.below(101)) // 100
 
     def event(self, kind, value):
@@ -82,56 +82,13 @@ class Conversation(Schedule):
         if self.on_event:
             self.on_event(kind, value)
 
-    # --- output -------------------------------------------------------------------------------------------
-
-    def take(self):
-        """Return and forget the bytes sent since the last call."""
-        out = bytes(self._out)
-        self._out[:] = b""
-        return out
-
-    @property
-    def has_output(self):
-        """Whether `take` would return something."""
-        return len(self._out) > 0
-
-    def put(self, data):
-        """Send bytes as they are, unless the modem is mute; bounded when nobody takes them."""
-        if self.muted or not self.is_on:
-            return
-        if self.faults.active:
-            data = self._spoil(data)
-        self.counters["uart_down"] += len(data)
-        if len(self._out) + len(data) > _OUTPUT_LIMIT:
-            self.counters["uart_lost"] += len(data)
-            return
-        self._out += data
-
-    def _spoil(self, data):
-        if "overrun" in self.faults.active:
-            params = self.faults.take("overrun", latin(data))
-            if params is not None:
-                at = params.get("at", 0)
-                data = data[:at] + data[at + params.get("bytes", 1) :]
-        return data
-
-    def urc(self, line):
-        """Send an unsolicited line (text or bytes)."""
-        if self.faults.active and self.faults.take("urc_lost", latin(line)) is not None:
-            return
-        self.put(self._wire(line))
-
-    def _wire(self, line):
-        end = b"\r\r\n" if "crcrlf" in self.faults.active else b"\r\n"
-        return b"\r\n" + (line.encode() if isinstance(line, str) else line) + end
-
     # --- input --------------------------------------------------------------------------------------------
 
     def feed(self, now_ms, data, baud=None):
         """Take bytes from the host's UART; `baud` is the rate they were sent at, if it is known."""
         self.advance(now_ms)
         self.counters["uart_up"] += len(data)
-        if self.muted or self._mode < COMMAND:
+        if self.muted or self._mode < COMMAND or "hung" in self.faults.active:
             return
         if baud is not None and self.baud and baud != self.baud:
             self.counters["framing_errors"] += len(data)
@@ -164,6 +121,9 @@ class Conversation(Schedule):
             piece = piece.lstrip(b"\n")
         if self.echo and self._trained:
             self.put(piece)
+        if b"\x08" not in piece and b"\x7f" not in piece and len(self._line) + len(piece) <= _LINE_LIMIT:
+            self._line += piece
+            return
         for byte in piece:
             if byte in (0x08, 0x7F):
                 self._line[-1:] = b""
@@ -243,10 +203,12 @@ class Conversation(Schedule):
 
     def error_text(self, code):
         """Return the final result for a CME code, in the form CMEE asks for; ERROR (-1) is always plain."""
+        if "cme_number" in self.faults.active and code != ERROR:
+            return "+CME ERROR: %d" % code
         if code == ERROR or (self.cmee == 0 and "cme_text" not in self.faults.active):
             return "ERROR"
         if self.cmee == 2 or "cme_text" in self.faults.active:
-            return "+CME ERROR: " + a76xx.CME_TEXT.get(code, "unknown")
+            return "+CME ERROR: " + self.family.CME_TEXT.get(code, "unknown")
         return "+CME ERROR: %d" % code
 
     def _carry_out(self, part):
@@ -261,10 +223,15 @@ class Conversation(Schedule):
         if handler is None:
             return ERROR
         if kind == TEST and name != "+COPS":
-            if name.startswith("+CTTS") and not self.services.tts_ok:
+            if self._is_absent(name):
                 return ERROR
-            return list(a76xx.TESTS.get(name, ()))
+            return list(self.family.TESTS.get(name, ()))
         return handler(kind, arguments)
+
+    def _is_absent(self, name):
+        """Whether a command belongs to a feature that this build of the modem lacks."""
+        family, services = self.family, self.services
+        return (name in family.SPEECH and not services.can_speak) or (name in family.GNSS and not services.has_gnss)
 
     def finish(self, result):
         """End a command that was deferred, with a result as a handler returns it."""
@@ -315,6 +282,11 @@ class Conversation(Schedule):
         params = take("urc_before_answer", text)
         if params is not None:
             block = self._wire(params.get("text", _DEFAULT_URC)) + block
+        if take("urc_twin", text) is not None:
+            block = self._wire(self._twin(text)) + block
+        params = take("urc_unknown", text)
+        if params is not None:
+            block = self._wire(params.get("text", _NOVEL_URC)) + block
         params = take("noise", text)
         if params is not None:
             block = unhex(params.get("hex", "00ff80")) + block
@@ -323,12 +295,20 @@ class Conversation(Schedule):
             block += self._wire(params.get("text", _DEFAULT_URC))
         return block
 
+    def _twin(self, text):
+        """Return the URC that begins like the answer to this command."""
+        name = text[2:].partition("=")[0].strip("?").upper()
+        if name[1:] in _REGISTRATIONS:
+            return "%s: %d" % (name, self.radio.stat)
+        return self.family.TWINS.get(name, _DEFAULT_URC)
+
     # --- data of a send -----------------------------------------------------------------------------------
 
     def prompt(self, need, call):
-        """Ask for `need` bytes (None: up to Ctrl-Z) and give them to call(data or None); for links.py."""
+        """Ask for `need` bytes (None: up to Ctrl-Z) and give them to call(data or None); for the family's sockets."""
         self._need, self._on_data = need, call
-        self.later(0, self._prompt)
+        late = self.faults.take("prompt_late")
+        self.later(0 if late is None else late.get("ms", 2000), self._prompt)
         return DEFER
 
     def _prompt(self):
@@ -337,17 +317,17 @@ class Conversation(Schedule):
             return
         params = self.faults.take("urc_before_prompt")
         if params is not None:
-            self.urc(params.get("text", _DEFAULT_URC))
+            self.tell(params.get("text", _DEFAULT_URC))
         self._input[:] = b""  # what came before the prompt is lost
         params = self.faults.take("prompt")
-        self.put(params.get("text", "\r\n> ").encode() if params is not None else b"\r\n>")
+        self.put(params.get("text", "\r\n> ").encode() if params is not None else self.sockets.prompt_text)
         self._mode = DATA
         self._data[:] = b""
         self._quoted = False
         params = self.faults.take("urc_after_prompt")
         if params is not None:
-            self.urc(params.get("text", _DEFAULT_URC))
-        self._idle = self.later(self.links.send_timeout_ms, self._data_idle)
+            self.tell(params.get("text", _DEFAULT_URC))
+        self._idle = self.later(self.sockets.send_timeout_ms, self._data_idle)
 
     def _data_idle(self):
         self._data_done(None)
@@ -357,7 +337,7 @@ class Conversation(Schedule):
             self.restart(False)
             return True
         piece = self._cut_data()
-        if self.echo:
+        if self.echo if self.data_echo is None else self.data_echo:
             self.put(piece)
         if piece and len(self._data) == self._need:
             self._data_done(bytes(self._data))
@@ -372,7 +352,7 @@ class Conversation(Schedule):
             return piece
         byte = self._input[0]
         self._input[:1] = b""
-        if self._quoted or byte not in (_SUBSTITUTE, _ESCAPE, _ETX):
+        if self._quoted or byte not in (_SUBSTITUTE, _ESCAPE) + self.sockets.QUOTES:
             self._data.append(byte)
             self._quoted = False
         elif byte == _ETX:
@@ -384,4 +364,5 @@ class Conversation(Schedule):
     def _data_done(self, data):
         self.cancel(self._idle)
         self._mode = BUSY
-        self.later(self.delay("simple"), self._on_data, data)
+        at_once = self.faults.take("send_at_once") is not None
+        self.later(0 if at_once else self.delay("simple"), self._on_data, data)

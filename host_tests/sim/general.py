@@ -1,14 +1,13 @@
-"""The simulated modem's commands for identity, UART, SIM, registration and power. Pure.
+"""What every simulated modem answers alike: conversation, UART rate, SIM, registration, radio on and off. Pure.
 
-Handlers follow the contract of `a76xx.commands`; sockets are in `cip.py`, clock, positions and speech in
-`services.py`.
+Handlers follow the contract in `families.py`. A family adds its own commands and what its modems say unasked:
+booted(), sim_found(sim), sim_pulled(), registered().
 """
-
-from host_tests.sim import a76xx
 
 _READ, _TEST, _SET = 1, 2, 3
 _ERROR = -1
-_SIM_MISSING, _SIM_PIN, _SIM_PUK, _SIM_BUSY = 10, 11, 12, 14
+SIM_LINES = {"ready": "READY", "pin": "SIM PIN", "puk": "SIM PUK"}
+SIM_MISSING, _SIM_PIN, _SIM_PUK, _SIM_BUSY = 10, 11, 12, 14
 _NO_SERVICE, _NOT_ALLOWED, _WRONG_PASSWORD = 30, 3, 16
 
 
@@ -19,6 +18,14 @@ class General:
         self._core = core
         self.context = ("IP", "")
         self._format = 0
+
+    def reset(self):
+        """What a boot begins with."""
+
+    @property
+    def apn(self):
+        """The access point's name as the host has set it."""
+        return self.context[1]
 
     def attention(self, kind, arguments):
         """AT, ATZ, AT&F, AT&W and the like: OK."""
@@ -40,30 +47,16 @@ class General:
         self._core.cmee = int(arguments[0])
         return None
 
-    def information(self, kind, arguments):
-        """ATI."""
-        texts = (
-            "Manufacturer: %(manufacturer)s",
-            "Model: %(model)s",
-            "Revision: %(revision)s",
-            "IMEI: %(imei)s",
-        )
-        return [text % self._core.settings for text in texts] + ["+GCAP: +CGSM,+FCLASS,+DS"]
-
     def ipr(self, kind, arguments):
         """AT+IPR: until the restart."""
         return self._rate(kind, arguments, False)
-
-    def iprex(self, kind, arguments):
-        """AT+IPREX: kept."""
-        return self._rate(kind, arguments, True)
 
     def _rate(self, kind, arguments, stored):
         """The new rate holds after OK."""
         core = self._core
         if kind == _READ:
             return ["+IPR%s: %d" % ("EX" if stored else "", core.baud)]
-        if not arguments or not arguments[0].isdigit() or int(arguments[0]) not in a76xx.RATES:
+        if not arguments or not arguments[0].isdigit() or int(arguments[0]) not in core.family.RATES:
             return _ERROR
         if stored:
             core.baud_stored = int(arguments[0])
@@ -83,13 +76,13 @@ class General:
         if core.faults.take("sim_busy") is not None:
             return _SIM_BUSY
         if not radio.sim_seen:
-            return _SIM_BUSY if radio.sim != "absent" else _SIM_MISSING
+            return _SIM_BUSY if radio.sim != "absent" else SIM_MISSING
         if kind == _READ:
-            return ["+CPIN: " + {"ready": "READY", "pin": "SIM PIN", "puk": "SIM PUK"}[radio.sim]]
+            return ["+CPIN: " + SIM_LINES[radio.sim]]
         if kind != _SET or radio.sim != "pin":
             return _NOT_ALLOWED
         if not arguments or arguments[0] != core.settings["pin"]:
-            return _WRONG_PASSWORD
+            return _SIM_PUK if radio.wrong_pin() else _WRONG_PASSWORD
         core.later(core.delay("sim"), radio.unlock)
         return None
 
@@ -98,20 +91,14 @@ class General:
         if radio.sim_ready:
             return [line]
         return (
-            {"pin": _SIM_PIN, "puk": _SIM_PUK}.get(radio.sim, _SIM_MISSING)
+            {"pin": _SIM_PIN, "puk": _SIM_PUK}.get(radio.sim, SIM_MISSING)
             if radio.sim_seen
-            else _SIM_MISSING
+            else SIM_MISSING
         )
 
     def imsi(self, kind, arguments):
         """AT+CIMI: bare digits."""
         return self._of_sim(self._core.settings["imsi"])
-
-    def iccid(self, kind, arguments):
-        """AT+CICCID: readable without the PIN."""
-        if not self._core.radio.sim_seen:
-            return _SIM_MISSING
-        return ["+ICCID: " + self._core.settings["iccid"]]
 
     # --- network ------------------------------------------------------------------------------------------
 
@@ -123,21 +110,6 @@ class General:
         """AT+CESQ: on LTE only the last two count."""
         radio = self._core.radio
         return ["+CESQ: 99,99,255,255,%d,%d" % (20 if radio.has_signal else 255, radio.rsrp_index())]
-
-    def cpsi(self, kind, arguments):
-        """AT+CPSI?: the serving cell."""
-        radio, settings = self._core.radio, self._core.settings
-        if radio.function != 1:
-            return ["+CPSI: NO SERVICE,Low Power Mode"]
-        if not radio.has_signal or not radio.is_registered:
-            return ["+CPSI: NO SERVICE,Online"]
-        plmn = settings["plmn"][:3] + "-" + settings["plmn"][3:]
-        head = "+CPSI: LTE,Online,%s,0x%s,%d,318,EUTRAN-BAND3,1650,5,0," % (
-            plmn,
-            settings["tac"],
-            int(settings["cell"], 16),
-        )
-        return [head + "%d,%d,255,19" % (radio.rssi_index(), radio.rsrp_index())]
 
     def cops(self, kind, arguments):
         """AT+COPS: format, the operator, and the scan that blocks the port for half a minute."""
@@ -206,7 +178,7 @@ class General:
         if kind == _READ:
             return ["+CGACT: 1,%d" % core.radio.has_bearer]
         if list(arguments) == ["0", "1"]:
-            core.later(core.delay("netclose"), core.links.bearer_lost)
+            core.later(core.delay("netclose"), core.sockets.bearer_lost)
             return None
         return None if core.radio.has_bearer else _NO_SERVICE
 
@@ -229,19 +201,3 @@ class General:
         else:
             core.later(core.delay("sim"), core.radio.set_function, int(arguments[0]))
         return None
-
-    def creset(self, kind, arguments):
-        """AT+CRESET: OK, then the whole boot."""
-        self._core.later(self._core.delay("restart"), self._core.restart, True)
-
-    def cpof(self, kind, arguments):
-        """AT+CPOF: OK, then off."""
-        self._core.later(self._core.delay("restart"), self._core.switch_off)
-
-    def cgmr(self, kind, arguments):
-        """AT+CGMR."""
-        return ["+CGMR: " + self._core.settings["revision"]]
-
-    def cbc(self, kind, arguments):
-        """AT+CBC: the supply."""
-        return ["+CBC: 3.749V"]

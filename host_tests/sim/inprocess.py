@@ -1,7 +1,7 @@
 """The network in one process: joins the simulated modem to pure peers (a broker, an echo). Pure.
 
     network = LocalNetwork(rtt_ms=60)
-    core = ModemCore(network, …)
+    core = make(network, …)
     network.attach(core)
     network.listen(1883, broker.connect)      # any callable(now_ms) -> peer
 

@@ -1,15 +1,17 @@
-"""What the simulated modem knows of the world: SIM, signal, registration, bearer, network time. Pure.
+"""What the simulated modem knows of the world: SIM, signal, registration, bearer, credit, network time. Pure.
 
 Owns the world's knobs (the control channel turns them) and what follows from them: the registration status
 the modem tells, whether a data call can stand, and the URCs of a change. Signal in dBm, time in unix
-milliseconds.
+milliseconds. What a family says about its SIM is in its `general` part.
 """
+
+from host_tests.sim.general import SIM_LINES
 
 REGISTERED = (1, 5)  # home, roaming
 _IDLE, _SEARCHING = 0, 2
 _NO_SIGNAL_DBM = -125  # below this a modem finds no cell
-_PIN_LINES = {"ready": "READY", "pin": "SIM PIN", "puk": "SIM PUK"}
 _CFUN_OFF = (0, 4)
+_PIN_TRIES = 3
 
 
 class Radio:
@@ -21,6 +23,10 @@ class Radio:
         self.rsrp_dbm = -85
         self.registration = 1
         self.bearer = True
+        self.credit = True  # False: registers, even gets a data call, but no byte passes
+        self.apns = None  # names the network takes, in small letters; None: any
+        self.apn_empty = False  # whether it takes none at all when it is choosy
+        self.pin_tries = _PIN_TRIES
         self.clock_told = True  # whether the network tells the time
         self._unix_ms = core.settings["unix_ms"]
         self._unix_at_ms = 0
@@ -38,44 +44,46 @@ class Radio:
         """The modem is up: look for the SIM, then for the network."""
         core = self._core
         core.later(core.delay("sim"), self._find_sim)
-        core.later(core.delay("sms_done"), core.banner, "SMS DONE")
-        core.later(core.delay("pb_done"), core.banner, "PB DONE")
 
     def _find_sim(self):
-        core = self._core
-        if self.sim == "absent":
-            core.banner("+SIMCARD: NOT AVAILABLE")
-        else:
-            self.sim_seen = True
-            core.banner("+CPIN: " + _PIN_LINES[self.sim])
+        self.sim_seen = self.sim != "absent"
+        self._core.general.sim_found(self.sim)
         self.review()
 
     # --- knobs --------------------------------------------------------------------------------------------
 
     def set_sim(self, state):
         """Put a SIM in or out: 'ready', 'absent', 'pin' or 'puk'."""
-        if state != "absent" and state not in _PIN_LINES:
+        if state != "absent" and state not in SIM_LINES:
             raise ValueError("no SIM state " + repr(state))
         was, self.sim = self.sim, state
         if not self._core.is_on or was == state:
             return
         if state == "absent":
             self.sim_seen = False
-            self._core.urc("+SIMCARD: NOT AVAILABLE")
-            self._core.urc("+CPIN: SIM REMOVED")
+            self._core.general.sim_pulled()
         else:
+            self.pin_tries = _PIN_TRIES
             self._core.later(self._core.delay("sim"), self._find_again)
         self.review()
 
     def _find_again(self):
         self.sim_seen = self.sim != "absent"
         if self.sim_seen:
-            self._core.urc("+CPIN: " + _PIN_LINES[self.sim])
+            self._core.urc("+CPIN: " + SIM_LINES[self.sim])
         self.review()
+
+    def wrong_pin(self):
+        """A wrong PIN was entered; return whether that was one too many and the SIM wants its PUK now."""
+        self.pin_tries -= 1
+        if self.pin_tries <= 0:
+            self.sim = "puk"
+        return self.sim == "puk"
 
     def unlock(self):
         """The PIN was entered."""
         self.sim = "ready"
+        self.pin_tries = _PIN_TRIES
         self._core.urc("+CPIN: READY")
         self.review()
 
@@ -84,7 +92,7 @@ class Radio:
         if self.function in _CFUN_OFF and level == 1:
             self._core.counters["radio_cycles"] += 1
             if self.sim_seen:
-                self._core.later(self._core.delay("sim"), self._core.urc, "+CPIN: " + _PIN_LINES[self.sim])
+                self._core.later(self._core.delay("sim"), self._core.urc, "+CPIN: " + SIM_LINES[self.sim])
         self.function = level
         self.review()
 
@@ -102,6 +110,26 @@ class Radio:
         """Let data calls stand, or take them away."""
         self.bearer = up
         self.review()
+
+    def set_credit(self, ok):
+        """Let the SIM have credit, or none: then it registers and gets its data call, but no byte passes."""
+        self.credit = ok
+        self._core.links.review()
+
+    def set_apn(self, required, empty=False):
+        """Name the access points the network takes (a text or a list; None: any), and whether an empty one will do.
+
+        What is asked is the next data call; one that stands is left alone.
+        """
+        names = [required] if isinstance(required, str) else required
+        self.apns = None if names is None else [name.lower() for name in names]
+        self.apn_empty = empty
+
+    def takes_apn(self, name):
+        """Return whether the network gives a data call with this access point's name; case does not count."""
+        if self.apns is None:
+            return True
+        return name.lower() in self.apns if name else self.apn_empty
 
     def set_time(self, now_ms, unix_ms):
         """Set the world's clock; None: the network no longer tells it."""
@@ -150,7 +178,9 @@ class Radio:
         else:
             self._set_stat(target)
         if not self.has_bearer:
-            core.links.bearer_lost()
+            if "pdp_drift" in core.faults.active:
+                core.faults.set("pdp_drift", False)
+            core.sockets.bearer_lost()
 
     def _target(self):
         if not self.sim_ready or self.function != 1:
@@ -163,7 +193,7 @@ class Radio:
         self._set_stat(target)
         if target in REGISTERED:
             core = self._core
-            core.banner("+CGEV: EPS PDN ACT 1")
+            core.general.registered()
             core.services.attached()
 
     def _set_stat(self, stat):

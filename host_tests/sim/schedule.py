@@ -48,7 +48,15 @@ class Schedule:
         """Return the time at which `advance` has something to do (at least now_ms), or None."""
         if not self._entries:
             return None
-        return max(now_ms, min(entry[0] for entry in self._entries))
+        return max(now_ms, self._first()[0])
+
+    def _first(self):
+        """Return the entry that is due first; of those of one time the one that came first, for they stand in that order."""
+        first = self._entries[0]
+        for entry in self._entries:
+            if entry[0] < first[0]:
+                first = entry
+        return first
 
     def advance(self, now_ms):
         """Let time pass up to now_ms; time never goes back."""
@@ -75,7 +83,7 @@ class Schedule:
     def _run_due(self, now_ms):
         entries = self._entries
         if entries:
-            first = min(entries, key=_order)
+            first = self._first()
             if first[0] <= max(now_ms, self.now):
                 entries.remove(first)
                 self.now = max(self.now, first[0])
@@ -83,7 +91,3 @@ class Schedule:
                 return True
         self.now = max(self.now, now_ms)
         return False
-
-
-def _order(entry):
-    return entry[:2]

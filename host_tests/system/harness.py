@@ -205,7 +205,8 @@ class World:
 
     profile: plain or iotda. tls: None, or a kind of server certificate of `certificates.make` ("good", "expired", …).
     broker: "mosquitto", "own" or "amqtt". config: settings beside the harness's own. factor: terminal seconds per host
-    second. sim: more arguments of the simulator. micropython, heap: the interpreter and its -X heapsize.
+    second. family: the modem's (see sim.families). sim: more arguments of the simulator. micropython, heap: the
+    interpreter and its -X heapsize.
     """
 
     def __init__(
@@ -221,6 +222,7 @@ class World:
         heap=None,
         power=True,
         board="unix",
+        family="a76xx",
     ):
         self.directory = pathlib.Path(directory)
         self.factor = factor
@@ -233,6 +235,7 @@ class World:
         self._heap = heap
         self._power = power
         self._board = board
+        self._family = family
         self._stack = contextlib.ExitStack()
 
     def __enter__(self):
@@ -284,7 +287,7 @@ class World:
     def start_simulator(self):
         """Start the modem simulator."""
         command = [sys.executable, "-m", "host_tests.sim", "--speed", str(self.factor), "--seed", "1"]
-        command += self._sim_arguments
+        command += ["--family", self._family, *self._sim_arguments]
         self._sim_process = Process(command, self.directory / "sim.log")
         self._stack.callback(self._sim_process.close)
         hello = self._sim_process.hello()

@@ -3,7 +3,7 @@
 import pytest
 from drivers.sim_world import ECHO, GOODBYE, SINK, World
 
-from host_tests.sim.faults import FAULTS
+from host_tests.sim.faults import of_family
 
 OK = b"\r\nOK\r\n"
 URC = b"\r\n+CTZV: +32\r\n"
@@ -44,6 +44,9 @@ ANSWERS = [
     ("overrun", {"match": "+CFUN", "at": 2, "bytes": 3}, "AT+CFUN?", b"\r\nUN: 1\r\n" + OK),
     ("sim_busy", {}, "AT+CPIN?", b"\r\n+CME ERROR: 14\r\n"),
     ("netopen_silent", {}, "AT+NETOPEN", OK),
+    ("urc_twin", {}, "AT+CEREG?", b"\r\n+CEREG: 1\r\n\r\n+CEREG: 0,1\r\n" + OK),
+    ("urc_twin", {}, "AT+CTTS?", b"\r\n+CTTS: 0\r\n\r\n+CTTS: 0\r\n" + OK),
+    ("urc_unknown", {}, "AT", b'\r\n^NOVEL: 7,"OK",ERROR,+CME\r\n' + OK),
 ]
 
 
@@ -297,7 +300,108 @@ def test_tts_silent_never_tells_the_end(world):
     assert world.say('AT+CTTS=1,"6B22"') == b"\r\n+CTTS:\r\n" + OK + b"\r\n+CTTS: 0\r\n"
 
 
+def test_dribble_lets_every_byte_come_alone(world):
+    fault(world, "dribble", ms=3)
+    assert world.say("AT") == b"\r"
+    assert [world.run(3) for _ in range(6)] == [b"\n", b"O", b"K", b"\r", b"\n", b""]
+
+
+def test_a_hung_modem_needs_its_power_key(world):
+    fault(world, "hung")
+    world.core.post(world.now, world.core.restart, False)
+    assert world.run(60000) == b"" and world.say("AT") == b""
+    for held_ms in (2600, 100):
+        world.core.power_key(world.now, True)
+        world.run(held_ms)
+        world.core.power_key(world.now, False)
+    assert world.say("AT").endswith(b"AT\r" + OK)
+
+
+def test_autobaud_swallows_the_first_AT_after_a_boot(world):
+    fault(world, "autobaud")
+    boot(world)
+    assert [world.say("AT") for _ in range(2)] == [b"", b"AT\r" + OK]
+
+
+def test_recv_mid_lost_forgets_the_notification_of_what_comes_amid_a_command(world):
+    world.say(OPEN % SINK)
+    fault(world, "recv_mid_lost")
+    world.say("AT+CIPSEND=0,3")
+    world.peers[0].say(b"xy")
+    assert world.run() == b""
+    assert world.put(b"abc") == OK + b"\r\n+CIPSEND: 0,3,3\r\n"
+    assert world.say("AT+CIPRXGET=4,0") == b"\r\n+CIPRXGET: 4,0,2\r\n" + OK
+
+
+def test_what_is_sent_before_a_late_prompt_is_lost(world):
+    world.say(OPEN % SINK)
+    fault(world, "prompt_late", ms=1000)
+    assert world.put(b"AT+CIPSEND=0,3\rabc", 999) == b""
+    assert world.run(1) == b"\r\n>"
+    world.put(b"def")
+    assert bytes(world.peers[0].got) == b"def"
+
+
+def test_send_at_once_has_no_time_between_the_last_byte_and_OK():
+    world = World(latency=100).ready()
+    world.say(OPEN % SINK, 1000)
+    fault(world, "send_at_once")
+    world.say("AT+CIPSEND=0,3", 100)
+    assert world.put(b"abc") == OK
+
+
+def test_a_dead_peer_is_told_by_nothing_but_its_silence(world):
+    world.say(OPEN % ECHO)
+    fault(world, "peer_dead")
+    assert send(world, b"abc")[1] == OK + b"\r\n+CIPSEND: 0,3,3\r\n"
+    world.peers[0].hang_up()
+    assert world.run(600000) == b"" and bytes(world.peers[0].got) == b""
+    assert world.say("AT+CIPACK=0") == b"\r\n+CIPACK: 3,0,0\r\n" + OK
+
+
+def test_pdp_drift_lets_no_byte_pass_until_the_call_is_made_anew(world):
+    world.say(OPEN % ECHO)
+    fault(world, "pdp_drift")
+    assert world.say("AT+NETOPEN?") == b"\r\n+NETOPEN: 1\r\n" + OK
+    assert send(world, b"abc")[1] == OK + b"\r\n+CIPSEND: 0,3,3\r\n"
+    world.say("AT+NETCLOSE")
+    assert world.say("AT+NETOPEN") == OK + b"\r\n+NETOPEN: 0\r\n"
+    assert world.say(OPEN % ECHO) == OK + b"\r\n+CIPOPEN: 0,0\r\n"
+
+
+def test_a_swapped_cell_has_its_longitude_first(world):
+    fault(world, "lbs_swapped")
+    assert b"+CLBS: 0,106." in world.say("AT+CLBS=1")
+
+
+@pytest.mark.parametrize(
+    ("name", "commands"),
+    [("no_tts", ("AT+CTTS=?", 'AT+CTTS=2,"a"', "AT+CTTSPARAM?")), ("no_gnss", ("AT+CGNSSPWR=?", "AT+CGNSSPWR=1"))],
+)
+def test_a_build_may_lack_speech_or_receiver(world, name, commands):
+    fault(world, name)
+    assert [world.say(command) for command in commands] == [b"\r\nERROR\r\n"] * len(commands)
+
+
+def test_only_the_right_access_point_gets_a_call(world):
+    world.core.radio.set_apn("cmiot")
+    results = []
+    for name in ("cmnet", "CMIOT"):
+        world.say("AT+NETCLOSE")
+        world.say('AT+CGDCONT=1,"IP","%s"' % name)
+        results.append(world.say("AT+NETOPEN"))
+    assert results == [OK + b"\r\n+NETOPEN: 1\r\n", OK + b"\r\n+NETOPEN: 0\r\n"]
+
+
+def test_without_credit_a_call_comes_up_and_nothing_passes(world):
+    world.core.radio.set_credit(False)
+    world.say("AT+NETCLOSE")
+    assert world.say("AT+NETOPEN") == OK + b"\r\n+NETOPEN: 0\r\n"
+    assert world.say(OPEN % ECHO, 119999) == OK
+    assert world.run(1) == b"\r\n+CIPOPEN: 0,10\r\n"
+
+
 def test_no_fault_is_without_a_test_here():
     with open(__file__) as file:
         text = file.read()
-    assert [name for name in FAULTS if '"%s"' % name not in text] == []
+    assert [name for name in of_family("a76xx") if '"%s"' % name not in text] == []

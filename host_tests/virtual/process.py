@@ -24,7 +24,7 @@ import virtual
 
 from host_tests.sim.broker_core import Broker
 from host_tests.sim.inprocess import LocalNetwork
-from host_tests.sim.modem_core import ModemCore
+from host_tests.sim.modem_core import make
 from host_tests.sim.track import SHORT, Track
 from host_tests.virtual import meter, secure, wiring
 
@@ -50,7 +50,9 @@ class Life:
         self.messages = self._log("messages.jsonl")
         self.world = virtual.World(scenario["start_ticks_ms"], self._on_edge)
         self.network = LocalNetwork(scenario["rtt_ms"])
-        self.core = ModemCore(self.network, None, scenario["seed"], scenario["latency_percent"])
+        self.core = make(
+            self.network, scenario["modem"], scenario["seed"], scenario["latency_percent"], family=scenario["family"]
+        )
         self.network.attach(self.core)
         if not scenario["driving"]:
             self.core.services.track = Track(SHORT[:1])

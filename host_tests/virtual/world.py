@@ -30,6 +30,7 @@ class VirtualWorld:
 
     profile: plain or iotda. tls: the broker's side of the network speaks TLS. config: settings beside the world's own.
     start_ticks_ms: the tick count at power-on. rtt_ms: of the network. latency_percent: of the modem's own delays.
+    family: the modem's; modem: settings of it beside its family's.
     modem_on: the modem gets its power with the terminal, else it wants its key. driving: through the town, else the
     terminal stands still. sample_every_ms, peak_windows_ms,
     modules_at_ms: see meter.py. heap: for -X heapsize.
@@ -50,6 +51,8 @@ class VirtualWorld:
             "rtt_ms": 60,
             "seed": 1,
             "latency_percent": 100,
+            "family": "a76xx",
+            "modem": None,
             "modem_on": True,
             "driving": False,
             "key_pin": _KEY_PIN,
@@ -164,7 +167,7 @@ class Outcome:
 
     def heartbeats(self):
         """Return [(ms, content)] of the heartbeats, without the switchings that travel like one."""
-        return [(ms, content) for ms, content in self.uplinks("FF") if "event" not in content]
+        return [(ms, content) for ms, content in self.uplinks("FF") if "event" not in content and "restart" not in content]
 
     def events(self):
         """Return the switchings reported."""

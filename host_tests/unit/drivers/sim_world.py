@@ -1,6 +1,6 @@
 """A simulated modem in virtual time with a few peers, for tests on either interpreter. Pure.
 
-`run(case)` runs {"settings", "latency", "rtt", "seed", "steps": [[verb, …], …]} with the verbs of
+`run(case)` runs {"settings", "latency", "rtt", "seed", "family", "steps": [[verb, …], …]} with the verbs of
 `World.step`; the result is the output of each step in hex, then what the world looks like at the end.
 """
 
@@ -11,9 +11,32 @@ if _ROOT not in sys.path:
     sys.path.append(_ROOT)
 
 from host_tests.sim.inprocess import LocalNetwork  # noqa: E402
-from host_tests.sim.modem_core import ModemCore  # noqa: E402
+from host_tests.sim.modem_core import make  # noqa: E402
 
 ECHO, SINK, CHIME, FLOOD, GOODBYE = 7, 9, 13, 19, 23  # ports of the peers
+
+
+_CALLS = {
+    "a76xx": ("ATE0", "AT+CMEE=1", "AT+CIPRXGET=1", "AT+NETOPEN"),
+    "quectel": (
+        "ATE0",
+        "AT+CMEE=1",
+        'AT+QURCCFG="urcport","uart1"',
+        "AT+QISDE=0",
+        'AT+QICSGP=1,1,"cmnet","","",0',
+        "AT+QIACT=1",
+    ),
+    "luat": (
+        "AT",  # it only tells the rate
+        "ATE0",
+        "AT+CIPMUX=1",
+        "AT+CIPRXGET=1",
+        "AT+CIPRXF=1",
+        'AT+CSTT="cmiot","",""',
+        "AT+CIICR",
+        "AT+CIFSR",
+    ),
+}
 
 
 class Peer:
@@ -65,12 +88,12 @@ class Peer:
 class World:
     """The modem, its network and the time."""
 
-    def __init__(self, settings=None, latency=0, rtt=0, seed=1, on=True):
+    def __init__(self, settings=None, latency=0, rtt=0, seed=1, on=True, family="a76xx"):
         self.now = 0
         self.events = []
         self.peers = []
         self.network = LocalNetwork(rtt)
-        self.core = ModemCore(self.network, settings, seed, latency, self._event)
+        self.core = make(self.network, settings, seed, latency, self._event, family)
         self.network.attach(self.core)
         for port in (ECHO, SINK, CHIME, FLOOD, GOODBYE):
             self.network.listen(port, lambda now_ms, port=port: self._accept(port))
@@ -111,7 +134,7 @@ class World:
     def ready(self):
         """Let the modem boot, register, forget its echo and open the data call; return self."""
         self.run(30000)
-        for command in ("ATE0", "AT+CMEE=1", "AT+CIPRXGET=1", "AT+NETOPEN"):
+        for command in _CALLS[self.core.family.NAME]:
             self.say(command, 5000)
         return self
 
@@ -138,7 +161,13 @@ class World:
 
 def run(case):
     """Run a case; return {"out": [hex], "events", "counters", "links", "peers"}."""
-    world = World(case.get("settings"), case.get("latency", 0), case.get("rtt", 0), case.get("seed", 1))
+    world = World(
+        case.get("settings"),
+        case.get("latency", 0),
+        case.get("rtt", 0),
+        case.get("seed", 1),
+        family=case.get("family", "a76xx"),
+    )
     out = []
     for step in case["steps"]:
         out.append("".join("%02x" % byte for byte in world.step(*step)))

@@ -1,0 +1,120 @@
+"""`python -m host_tests.soak --days 30 --seed 7`: a month of a rough site; a table, and one last line of JSON."""
+
+import argparse
+import json
+import pathlib
+import resource
+import shutil
+import sys
+import tempfile
+import time
+
+from host_tests.soak import ledger, run
+from host_tests.soak.month import DAY, HOUR, START_UNIX_MS
+from host_tests.soak.observer import WRONG_EMERGENCY, Observer
+
+_LAST = (
+    "days",
+    "commands_obeyed",
+    "commands_refused",
+    "commands_late",
+    "records_made",
+    "records_delivered",
+    "records_dropped_by_rule",
+    "records_lost",
+    "emergencies",
+    "emergencies_wrong",
+    "recovery_max_s",
+    "heap_day1_b",
+    "heap_last_b",
+    "flash_erases",
+    "seed",
+)
+
+
+def figures(month, seen):
+    """Return (dict of figures, the observer after its judgement)."""
+    heartbeat_s = run.CONFIG["heartbeat_s"]
+    observer = Observer({"month_unix_ms": START_UNIX_MS}, run.WORLD["slack_ms"][0], heartbeat_s).judge(seen.lines)
+    recovered = ledger.recoveries(seen.lines)
+    nvs = ledger.nvs_erases(seen.sum("nvs_entries"))
+    found = {
+        "days": month.days,
+        "seed": month.seed,
+        "power_cuts": len(month.lives) - 1,
+        "crashes": len([line for line in seen.of("boot") if line[2] != "power"]),
+        "outages": len(month.outages),
+        "outage_hours": sum(outage.end_ms - outage.start_ms for outage in month.outages) // HOUR,
+        "emergencies": observer.emergencies,
+        "emergencies_wrong": len([1 for _, law, _ in observer.violations if law in WRONG_EMERGENCY]),
+        "violations": len(observer.violations),
+        "resumes": observer.resumes,
+        "recoveries": len(recovered),
+        "recovery_max_s": max(recovered, default=0) // 1000,
+        "flash_erases_littlefs": seen.sum("flash_erases"),
+        "flash_erases_nvs": nvs,
+        "flash_erases": seen.sum("flash_erases") + nvs,
+        "nvs_commits": seen.sum("nvs_commits"),
+        "modem_commands": sum(life["modem"]["commands"] for life in seen.lives),
+        "uart_bytes_dropped": seen.sum("dropped"),
+    }
+    found.update(ledger.orders(seen.lines))
+    found.update(ledger.records(seen.lines))
+    found.update(ledger.heap(seen.lines, DAY))
+    return found, observer
+
+
+def settings_text():
+    """Say what differs from a terminal on a site."""
+    return (
+        "Not as on a site: heartbeat_s %(heartbeat_s)d, full_heartbeat_s %(full_heartbeat_s)d, keepalive_s %(keepalive_s)d, no"
+        " TLS;" % run.CONFIG
+        + " bytes on the UART take no time and the modem answers commands at once; in quiet times timers are late"
+        " together: to the next 30 s while the session stands and the welder is unpowered, else to the next 5 s;"
+        " borrowed modules are parsed once a boot.\n"
+        + "Data files on VfsLfs2 with counted erases; NVS erases are reckoned: one for each 126 entries written.\n"
+        "recovery_max_s: end of the last fault to the login. Heap: the whole process, less the world's at its start."
+    )
+
+
+def report(found, observer, took_s):
+    """Print the table, the violations, and the last line."""
+    print(settings_text())
+    print()
+    for name, value in found.items():
+        print(f"  {name:<26}{value:>12}")
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(f"  {'host_seconds':<26}{took_s:>12.0f}")
+    print(f"  {'host_cpu_seconds':<26}{used.ru_utime + used.ru_stime:>12.0f}")
+    for ms, law, text in observer.violations:
+        print(f"  VIOLATION day {ms // DAY + 1} {ms % DAY / HOUR:.4f} h ({ms} ms): {law}: {text}")
+    print(json.dumps({name: found[name] for name in _LAST}))
+
+
+def main():
+    """Run the month; exit 1 when a law was broken or a record lost."""
+    parser = argparse.ArgumentParser(prog="python -m host_tests.soak", description=__doc__)
+    parser.add_argument("--days", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=None, help="default: the time; printed in any case")
+    parser.add_argument("--keep", help="leave what was seen in this new directory")
+    options = parser.parse_args()
+    seed = int(time.time()) % 100000 if options.seed is None else options.seed
+    directory = pathlib.Path(options.keep or tempfile.mkdtemp(prefix="soak-"))
+    print(f"seed {seed}", flush=True)
+    began = time.monotonic()
+
+    def progress(life, _result):
+        print(f"  day {life.end_ms / DAY:5.2f} after {time.monotonic() - began:4.0f} s", file=sys.stderr, flush=True)
+
+    try:
+        month, seen = run.live(options.days, seed, directory, progress=progress)
+    finally:
+        if not options.keep:
+            shutil.rmtree(directory, ignore_errors=True)
+    found, observer = figures(month, seen)
+    report(found, observer, time.monotonic() - began)
+    return 1 if observer.violations or found["records_lost"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""The soak's sums, on small logs: what is missing is lost, what is explained is not; and the month's script."""
+
+import json
+
+import pytest
+
+from host_tests.soak import ledger
+from host_tests.soak.month import DAY, HOUR, Month
+
+
+def _up(ms, code, content):
+    return [ms, "msg", "welder/w/up", json.dumps({"actionCode": code, "content": content})]
+
+
+def _login(ms, number):
+    return _up(ms, "00", {"reset": {"boot": number}})
+
+
+def _event(ms, boot, seq, relay, cause="order"):
+    return _up(ms, "FF", {"event": {"relay": relay, "cause": cause, "boot": boot, "seq": seq}})
+
+
+START = [[0, "boot", "power"], [0, "edge", 21, 0], _login(9, 1)]
+
+
+def _counts(lines):
+    counts = ledger.records(lines)
+    return tuple(counts["records_" + name] for name in ("made", "delivered", "dropped_by_rule", "lost"))
+
+
+def test_every_record_that_arrives_is_made_and_delivered_once():
+    lines = [_event(20, 1, 1, 1), _event(21, 1, 1, 1), _up(22, "E0", {"kind": "clock", "boot": 1, "seq": 2})]
+    assert _counts(START + [[15, "edge", 21, 1]] + lines) == (2, 2, 0, 0)
+
+
+def test_a_heartbeat_is_no_record():
+    assert _counts(START + [_up(20, "FF", {"relay": 0})]) == (0, 0, 0, 0)
+
+
+def test_a_gap_in_the_numbers_is_a_lost_record():
+    assert _counts(START + [_event(20, 1, 1, 1, "resumed"), _event(30, 1, 4, 1, "resumed")]) == (4, 2, 0, 2)
+
+
+def test_a_gap_that_the_terminal_explains_is_dropped_by_rule():
+    detail = {"from": [1, 2], "to": [1, 3], "count": 2, "rank": 2}
+    explained = _up(40, "E0", {"kind": "records_dropped", "boot": 1, "seq": 5, "detail": detail})
+    lines = [_event(20, 1, 1, 1, "resumed"), _event(30, 1, 4, 1, "resumed"), explained]
+    assert _counts(START + lines) == (5, 3, 2, 0)
+
+
+def test_an_explanation_covers_no_more_than_it_counts():
+    detail = {"from": [1, 2], "to": [1, 4], "count": 1, "rank": 2}
+    explained = _up(40, "E0", {"kind": "records_dropped", "boot": 1, "seq": 5, "detail": detail})
+    assert _counts(START + [_event(20, 1, 1, 1, "resumed"), explained]) == (5, 2, 1, 2)
+
+
+def test_a_switching_that_is_never_reported_is_lost_even_without_a_gap():
+    assert _counts(START + [[15, "edge", 21, 1], [25, "edge", 21, 0], _event(30, 1, 1, 1)]) == (2, 1, 0, 1)
+
+
+def test_a_record_that_arrives_after_the_next_start_belongs_to_the_boot_that_made_it():
+    later = [[40, "boot", "power"], [40, "edge", 21, 0], _login(50, 2), _event(60, 1, 1, 1), _event(61, 1, 2, 0)]
+    assert _counts(START + [[15, "edge", 21, 1], [25, "edge", 21, 0]] + later) == (2, 2, 0, 0)
+
+
+def test_records_without_numbers_are_told_apart_by_their_text():
+    places = [_up(20 + n, "EF", {"source": "gnss", "time": 1000 * (n // 2)}) for n in range(4)]
+    assert _counts(START + places) == (2, 2, 0, 0)
+
+
+def test_orders_are_obeyed_refused_late_or_unanswered():
+    lines = []
+    for number, (code, wait_ms) in enumerate(((200, 90), (500, 90), (200, 20000), (None, None))):
+        lines.append([100000 * number, "cmd", f"r{number}", "{}"])
+        if code:
+            lines.append([100000 * number + wait_ms, "msg", f"welder/w/response/r{number}", json.dumps({"code": code})])
+    counts = ledger.orders(lines)
+    assert [counts["commands" + name] for name in ("", "_obeyed", "_refused", "_late", "_unanswered")] == [4, 2, 1, 1, 1]
+
+
+def test_a_recovery_is_counted_from_the_end_of_the_last_fault_to_the_login():
+    dead, alive = ("knob", "set_alive", False), ("knob", "set_alive", True)
+    lines = [*START, [1000, *dead], [2000, "knob", "set_signal", -130], [3000, *alive], [4000, "knob", "set_signal", -85]]
+    assert ledger.recoveries([*lines, _login(9000, 1)]) == [9, 5000]
+
+
+def test_a_session_that_outlives_a_fault_is_no_recovery():
+    lines = [*START, [1000, "knob", "set_alive", False], [2000, "knob", "set_alive", True], _up(2500, "FF", {}), _login(9000, 1)]
+    assert ledger.recoveries(lines) == [9]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_month_is_its_seed_s_and_covers_its_days(seed):
+    month, again = Month(30, seed), Month(30, seed)
+    assert [life.calls for life in month.lives] == [life.calls for life in again.lives]
+    assert month.lives[0].start_ms == 0 and month.lives[-1].end_ms == 30 * DAY
+    assert all(early.end_ms < late.start_ms for early, late in zip(month.lives, month.lives[1:], strict=False))
+    assert month.lives[-1].end_ms - month.lives[-1].start_ms > 12.5 * DAY  # the ticks wrap in it
+    assert all(0 <= call[0] < life.end_ms - life.start_ms for life in month.lives for call in life.calls)
+
+
+def test_the_last_hours_of_a_month_have_no_outage():
+    month = Month(30, 1)
+    assert max(outage.end_ms for outage in month.outages) <= month.end_ms - 2 * HOUR

@@ -1,0 +1,49 @@
+"""A day of the rough site, lived for real in virtual time: the observer has nothing to say against it."""
+
+import pytest
+
+from host_tests.soak import run
+from host_tests.soak.__main__ import figures
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+_SEED = 21
+
+
+@pytest.fixture(scope="module")
+def day(tmp_path_factory, micropython32):
+    """One day: (what was seen, its figures, the observer)."""
+    month, seen = run.live(1, _SEED, tmp_path_factory.mktemp("soak") / "day")
+    return seen, *figures(month, seen)
+
+
+def test_a_rough_day_breaks_no_law_of_the_interlock(day):
+    _, found, observer = day
+    assert observer.violations == []
+    assert found["emergencies_wrong"] == 0
+
+
+def test_a_rough_day_has_orders_outages_a_crash_and_a_power_cut(day):
+    _, found, _ = day
+    assert min(found[name] for name in ("commands_obeyed", "outages", "crashes", "power_cuts", "emergencies")) > 0
+
+
+def test_a_rough_day_loses_no_record(day):
+    assert day[1]["records_lost"] == 0
+    assert day[1]["records_delivered"] > 20
+
+
+def test_no_byte_is_dropped_and_the_firmware_never_resets_itself(day):
+    seen, found, _ = day
+    assert found["uart_bytes_dropped"] == 0
+    assert {line[2] for line in seen.of("boot")} == {"power", "crash"}
+
+
+def test_the_heap_is_looked_at(day):
+    assert day[1]["heap_last_b"] > 100000
+
+
+def test_the_observer_sees_through_a_terminal_with_other_limits_than_it_should_have(tmp_path, micropython32):
+    month, seen = run.live(1, _SEED, tmp_path / "day", config={"fail_open_after_s": 300, "idle_lock_s": 600})
+    laws = {law for _, law, _ in figures(month, seen)[1].violations}
+    assert laws == {"emergency too early", "unpowered without reason"}
