@@ -48,6 +48,8 @@ SCENES = {
     "flapping_link": Scene(scenes.flapping_link, (("handover_max_s", 60), ("handover_idle_s", 3600))),
     "crash_at_work": Scene(scenes.crash_at_work),
     "power_cut_at_work": Scene(scenes.power_cut_at_work),
+    "full_flash": Scene(scenes.full_flash, (("full_heartbeat_s", 60),), is_on=False),
+    "flash_cuts": Scene(scenes.flash_cuts, is_on=False),
     "hang": Scene(scenes.hang, plants=(_HANG,)),
     "reports_through_an_outage": Scene(scenes.reports_through_an_outage),
     "reports_through_a_power_cut": Scene(scenes.reports_through_a_power_cut),

@@ -7,7 +7,7 @@ broker, what must not happen is looked for among the relay's edges. Times in the
 import contextlib
 import time
 
-from host_tests.faults import truth
+from host_tests.faults import burn, truth
 from host_tests.faults.findings import LOST, RELAY, UNRECOVERED
 from host_tests.system.harness import FACTOR, RELAY_PIN
 
@@ -17,6 +17,7 @@ _NO_PATIENCE_S = 5  # where something is found already
 _WAIT_S = 180  # fail_open_after_s of the worlds
 _DAY_MS = 86400000
 _INTERVAL_S = 30
+_FLASH_WRITES = (1, 2, 3, 5, 8)  # the writes at which the power goes
 
 
 def comes(condition, timeout_s=_PATIENCE_S):
@@ -241,6 +242,43 @@ def power_cut_at_work(world, findings):
     world.platform.order(1, request_id=request_id, job="J1")
     comes(lambda: sum(one[0] == world.platform.topic("response", request_id) for one in world.platform.messages) > count)
     findings.unless(not was_powered_since(world, felt), RELAY, "repeat_obeyed", world.relay_edges())
+    settle(world, findings)
+
+
+def full_flash(world, findings):
+    """A file system without one free block: the terminal does its duty, its reports come, and it says what is the matter."""
+    burn.image(world.flash, world.chip.state / "flash.img", 160, is_full=True)
+    world.chip.power_on()
+    if not online(world, findings, 1):
+        return
+    switch_on(world, findings)
+    switch_off(world, findings)
+    told = comes(lambda: any(beat.get("counters", {}).get("unsaved") for beat in world.platform.uplinks("FF")), _RECOVERY_S)
+    findings.unless(told, UNRECOVERED, "full_flash_not_told", world.story())
+    settle(world, findings)
+
+
+def flash_cuts(world, findings):
+    """The power goes in the middle of a write to flash, again and again; the boot goes on and every number is explained."""
+    burn.image(world.flash, world.chip.state / "flash.img", 200)
+    world.chip.power_on()
+    for boot, write in enumerate(_FLASH_WRITES, 1):
+        if not online(world, findings, boot):
+            return
+        (world.chip.state / "flash_cut").write_text(str(write))
+        is_cut = False
+        for level in "10101010":
+            world.chip.set_pin(23, level)
+            is_cut = is_cut or comes(lambda: (world.chip.state / "flash_cut").read_text() == "0", 1)
+        if not is_cut:
+            raise AssertionError("nothing was written to flash")
+        world.chip.set_pin(23, "0")
+        findings.count("faults_tried")
+        (world.chip.state / "flash_cut").write_text("0")
+        world.chip.press_reset()
+    online(world, findings, len(_FLASH_WRITES) + 1)
+    switch_on(world, findings)
+    switch_off(world, findings)
     settle(world, findings)
 
 

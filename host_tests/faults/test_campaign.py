@@ -4,11 +4,13 @@ import json
 
 import pytest
 
-from host_tests.faults import campaigns, mutants, mutation, truth
+from hanma import toolchain
+from host_tests.faults import burn, campaigns, mutants, mutation, truth
 from host_tests.faults.findings import LOST, RELAY, Findings
 from host_tests.faults.mutation import Edit, Stale
 from host_tests.faults.sweep_tally import Tally
 from host_tests.faults.tally import FIGURES, Campaign
+from host_tests.unit import port_script
 
 
 def _sweep(**changed):
@@ -149,3 +151,22 @@ def test_a_number_that_never_came_is_a_gap_unless_it_was_dropped_by_rule():
     assert truth.gaps(uplinks) == [(1, 2), (1, 3)]
     told = {"boot": 1, "seq": 5, "kind": "records_dropped", "detail": {"rank": 2, "from": [1, 2], "to": [1, 3], "count": 2}}
     assert truth.gaps([*uplinks, told]) == []
+
+
+def test_a_full_image_has_no_room_for_a_record(tmp_path):
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "boot.py").write_text("pass\n")
+    (tmp_path / "silence").touch()
+    burn.image(tmp_path / "tree", tmp_path / "flash.img", 16, is_full=True)
+    code = """
+import flash_image, os
+flash_image.mount()
+try:
+    os.mkdir("outbox")
+    with open("outbox/1", "wb") as file:
+        file.write(b"x" * 100)
+    print(json.dumps("room"))
+except OSError as error:
+    print(json.dumps(error.errno))
+"""
+    assert port_script.run(str(toolchain.micropython()), tmp_path, code) == 28
