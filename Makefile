@@ -35,6 +35,7 @@ test: $(READY) ## prove it: lint, every test; gets what it needs, says at the en
 	$(BIN)/hanma tools
 	$(BIN)/ruff check .
 	$(BIN)/python -m pytest host_tests
+	$(BIN)/python -m host_tests.faults
 
 check: $(READY) ## the same in short, under 90 s: lint, the pure parts, one story from power-on to a welder switched on
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 Owns the processes and the directory it is given. Everything is waited for as a condition with a time-out in host seconds.
 """
 
+import atexit
 import contextlib
 import itertools
 import json
@@ -43,6 +44,7 @@ def staged_tree(board="unix"):
     out = toolchain.BUILD / f"stage-{board}{'-source' if source else ''}-{os.getpid()}"
     if not out.exists():
         stage.stage(board, out, source=source)
+        atexit.register(shutil.rmtree, out, ignore_errors=True)
     return out
 
 
