@@ -11,17 +11,20 @@ DEMO ?=
 SOURCE ?=
 BOARD ?=
 FAMILY ?=
+# LONG=1 gives `faults` a night; DAYS is for `soak`; SEED=N repeats what either of them did.
+LONG ?=
 DAYS ?= 30
 SEED ?=
 export SOURCE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check stage benchmark soak clean
+.PHONY: help run test check stage benchmark faults soak clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@printf '\n  DEMO=1    with run: the whole story by itself, judged from the relay pin and the broker\n'
 	@printf '  FAMILY=   with run: the modem, a76xx (default), quectel or luat\n'
+	@printf '  LONG=1    with faults: a night instead of five minutes; SEED=N: the random runs of that seed\n'
 	@printf '  SOURCE=1  with run, test, check, benchmark, stage: the firmware as written, for tracebacks with line numbers\n'
 	@printf '  MICROPYTHON=/path  another MicroPython than the pinned wheel; MICROPYTHON32=/path  another 32-bit one\n'
 
@@ -46,6 +49,9 @@ endif
 
 benchmark: $(READY) ## figures: a table, then one line of JSON
 	$(BIN)/python -m host_tests.benchmarks
+
+faults: $(READY) ## power cuts at every write, a world that goes wrong, planted defects; a table, then one line of JSON
+	$(BIN)/python -m host_tests.faults $(if $(LONG),--long) $(if $(SEED),--seed $(SEED))
 
 soak: $(READY) ## DAYS=30: a month of a rough site in minutes (SEED=7 repeats one): laws of the interlock, lost records; a table and one line of JSON
 	$(BIN)/python -m host_tests.soak --days $(DAYS) $(if $(SEED),--seed $(SEED))

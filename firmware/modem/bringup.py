@@ -222,8 +222,8 @@ async def _call_stands(modem, rows):
 
 async def _close_call(modem, rows):
     modem.sockets.drop_all("no_data_call")
-    if rows.clear_way:
-        await rows.clear_way(lambda row: modem._try(_outcome(modem, row)))
+    if rows.close_call:
+        await rows.close_call(lambda row: modem._try(_outcome(modem, row)))
     else:
         await _finish(modem, "call_closed", rows.CALL_CLOSE, rows.CALL_MS and modem.dialect.CLOSE_MS)
 

@@ -37,7 +37,7 @@ class Luat:
 
     LINKS = 4  # of the six the manual promises
     PIECE = 1460  # bytes a send or a read
-    SENT_BY_URC = False
+    SENT_BY_URC = False  # sends and closes are over with their results
     LINK_MS = 45000  # to open a link, and to send: a cell location may hold up everything for 35 s
     CLOSE_MS = 12000
 

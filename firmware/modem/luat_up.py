@@ -28,7 +28,7 @@ POWER_DOWN = (b"AT+CPOWD=1", None, 10000)
 CALL = (b"AT+CIFSR", b"", 9000, -1)  # the address alone, no OK behind it; without it no link can be opened
 CALL_STATES = ((b"AT+CIPSTATUS", b"STATE:", 9000, -1),)  # behind the OK
 CALL_CLOSE = (b"AT+CIPSHUT", None, 40000)
-clear_way = None  # CALL_CLOSE does it
+close_call = None  # CALL_CLOSE does it
 
 _START = (b"AT+CIICR", b"+PDP:", 60000, -2)  # a failure may be told by +PDP: DEACT alone
 _BUFFERED = (

@@ -61,7 +61,7 @@ def stands(active, bearer):
     return active[:1] == b"1" and bearer[:1] != b"0"
 
 
-async def clear_way(ask):
+async def close_call(ask):
     """Awaited: close the call, with all that may be in the way of the next. ask(row): awaited, returns the answer's value or b"".
 
     A bearer that the network has given to another context forbids ours on networks with one bearer (EG800K).

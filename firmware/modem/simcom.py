@@ -55,7 +55,7 @@ class Simcom:
 
     LINKS = 4  # of the ten the modem has
     PIECE = 1460  # bytes a send or a read; the modem takes 1500
-    SENT_BY_URC = True  # a send is over with the URC `sent`, not with its result
+    SENT_BY_URC = True  # a send is over with the URC `sent`, a close with `released`, not with their results
     LINK_MS = 30000  # to open a link, and to confirm a send
     CLOSE_MS = 12000
 

@@ -30,7 +30,7 @@ POWER_DOWN = None  # the key's time is known
 CALL = (b"AT+NETOPEN",)
 CALL_STATES = ((b"AT+NETOPEN?", b"+NETOPEN:"),)
 CALL_CLOSE = (b"AT+NETCLOSE",)
-clear_way = None  # CALL_CLOSE does it
+close_call = None  # CALL_CLOSE does it
 
 
 def stands(value):

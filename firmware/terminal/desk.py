@@ -190,8 +190,10 @@ class Desk:
         """Report what had to be dropped, so that every missing number is explained."""
         outbox = self._outbox
         for rank in list(outbox.gaps):
-            self.report(borrow("reports").gap(rank, outbox.gaps[rank], self.moment()))
-            outbox.told(rank)
+            names = outbox.gaps[rank]
+            self.report(borrow("reports").gap(rank, names, self.moment()))
+            if outbox.gaps[rank] == names:  # else the report itself has cost more of them: that is told next
+                outbox.told(rank)
 
     def _dated(self, record):
         """Return a record's content: as it lies on flash, but with its time where that was not known when it was made."""

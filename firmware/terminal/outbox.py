@@ -99,9 +99,10 @@ class Outbox:
         for victim in range(_RANKS - 1, rank - 1, -1):
             queue = self._queues[victim]
             if len(queue.segments) >= (least if victim == rank else 1):
-                names = queue.drop()
+                names = queue.oldest()
                 if names:
-                    self._note_gap(victim, names)
+                    self._note_gap(victim, names)  # first: a power cut between the two must leave no gap that nobody explains
+                queue.drop()
                 return True
         return False
 
@@ -255,16 +256,20 @@ class _Queue:
             self._flying.remove(place)
             self._again = sorted(self._again + [place])
 
-    def drop(self):
-        """Give up the oldest segment; return (boot, sequence) of its records that were not done."""
+    def oldest(self):
+        """Return (boot, sequence) of the oldest segment's records that are not done."""
         segment = self.segments[0]
-        known = [place for place in self._flying + self._again if place[0] == segment]
-        names = self._names(segment, known)
-        self._unread -= len(names) - len(known)
+        return self._names(segment, [place for place in self._flying + self._again if place[0] == segment])
+
+    def drop(self):
+        """Give up the oldest segment."""
+        segment = self.segments[0]
+        out = len(self._flying) + len(self._again)
+        count = len(self.oldest())
         self._flying = [place for place in self._flying if place[0] != segment]
         self._again = [place for place in self._again if place[0] != segment]
+        self._unread -= count - out + len(self._flying) + len(self._again)
         self._remove()
-        return names
 
     def _remove(self):
         _quietly(os.remove, self._stem + str(self.segments.pop(0)))

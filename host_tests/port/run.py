@@ -28,11 +28,13 @@ def _prepare():
     import ssl  # noqa: F401
 
     import esp32  # noqa: F401
+    import flash_image
     import hanma_port
     import loop
     import machine  # noqa: F401
 
     loop.install(hanma_port.FACTOR)
+    flash_image.mount()
     gc.collect()
     return gc.mem_alloc() - before
 

@@ -1,0 +1,290 @@
+"""Defects planted in a copy of the firmware, each with the campaign that must find it and the name of the finding.
+
+A mutant is caught when that campaign reports a finding of that name; a terminal that merely breaks down is not enough.
+"""
+
+import tempfile
+from dataclasses import dataclass
+
+from host_tests.faults import campaigns, mutation, sweeps
+from host_tests.faults.mutation import Edit
+
+_SCENE = "scene"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """edits: what is planted. campaign: "scene" or a sweep; target: the scene, or the sweep's options. finding: its name."""
+
+    name: str
+    edits: tuple
+    campaign: str
+    target: object
+    finding: str
+
+
+def _mutant(name, path, old, new, campaign, target, finding, *more):
+    return Mutant(name, (Edit(path, old, new), *more), campaign, target, finding)
+
+
+_ADDING = {"cases": ["adding"]}
+_INTERVAL = "self._unpowered_at is not None and self._unpowered_at + self._settings[_SWITCH_MIN_INTERVAL_S] > self.now:"
+_FAIL_OPEN = "if outage is None or self.barred or self.refused or self.is_out_of_service:"
+
+MUTANTS = (
+    # the outbox
+    _mutant(
+        "acknowledges before the flush",
+        "terminal/outbox.py",
+        '            with open(path, "wb" if is_new else "ab") as file:\n                file.write(record)\n',
+        '            self._file = open(path, "wb" if is_new else "ab")\n            self._file.write(record)\n',
+        "outbox",
+        _ADDING,
+        "lost",
+    ),
+    _mutant(
+        "loses one record",
+        "terminal/outbox.py",
+        "        if not self._write(rank,",
+        "        if self.sequence != 3 and not self._write(rank,",
+        "outbox",
+        _ADDING,
+        "lost",
+    ),
+    _mutant(
+        "drops alarms before positions",
+        "terminal/outbox.py",
+        "for victim in range(_RANKS - 1, rank - 1, -1):",
+        "for victim in range(_RANKS):",
+        "outbox",
+        {"cases": ["dropping when full"], "stride": 8},
+        "rank",
+    ),
+    _mutant(
+        "does not look at a record's CRC",
+        "terminal/outbox.py",
+        "len(body) == length and crc == binascii.crc32(",
+        "len(body) == length and crc != 1 + binascii.crc32(",
+        "outbox",
+        {"kind": "damage", "stride": 7},
+        "invented",
+    ),
+    _mutant(
+        "removes a report before its acknowledgement",
+        "terminal/desk.py",
+        "            try:\n                await self._publish(session, record[3],",
+        "            outbox.done(record)\n            try:\n                await self._publish(session, record[3],",
+        _SCENE,
+        "reports_through_an_outage",
+        "report_lost",
+    ),
+    # orders
+    _mutant(
+        "obeys a retained order",
+        "terminal/desk.py",
+        'if retained and action == "1":',
+        "if retained and not action:",
+        _SCENE,
+        "retained_order",
+        "retained_order_powered",
+    ),
+    _mutant(
+        "obeys a stale order",
+        "terminal/interlock.py",
+        "if age_s > self._settings[_COMMAND_MAX_AGE_S]:",
+        "if age_s > 1000 * self._settings[_COMMAND_MAX_AGE_S]:",
+        _SCENE,
+        "stale_orders",
+        "stale_order_powered",
+    ),
+    _mutant(
+        "refuses a stop for its age",
+        "terminal/desk.py",
+        "            age_s = (now_ms - issued_ms) // 1000\n",
+        "            age_s = (now_ms - issued_ms) // 1000\n            if age_s > 120 and action == '0':\n                return\n",
+        _SCENE,
+        "stale_orders",
+        "stale_stop_refused",
+    ),
+    _mutant(
+        "skips the read-back",
+        "terminal/guard.py",
+        "if level and self.relay.has_contact:",
+        "if level and not self.relay:",
+        _SCENE,
+        "contact_that_fails",
+        "answered_without_read_back",
+    ),
+    _mutant(
+        "answers before the relay",
+        "terminal/interlock.py",
+        f"if {_INTERVAL}\n",
+        f"if {_INTERVAL}\n                self._switched(_ON)\n",
+        _SCENE,
+        "switching_interval",
+        "answered_before_the_relay",
+    ),
+    _mutant(
+        "keeps no switching interval",
+        "terminal/interlock.py",
+        f"if {_INTERVAL}",
+        f"if not self.now and {_INTERVAL}",
+        _SCENE,
+        "switching_interval",
+        "interval_not_kept",
+    ),
+    # bans and emergencies
+    _mutant(
+        "forgets a ban",
+        "terminal/records.py",
+        "flags = self.barred | self.refused << 1",
+        "flags = self.refused << 1",
+        _SCENE,
+        "ban_and_power_cut",
+        "ban_forgotten",
+    ),
+    _mutant(
+        "opens an emergency while barred",
+        "terminal/interlock.py",
+        _FAIL_OPEN,
+        _FAIL_OPEN.replace("self.barred or ", ""),
+        _SCENE,
+        "ban",
+        "powered_while_barred",
+    ),
+    _mutant(
+        "opens an emergency while refused",
+        "terminal/interlock.py",
+        _FAIL_OPEN,
+        _FAIL_OPEN.replace("self.refused or ", ""),
+        "records",
+        {"cases": ["refused by the platform"]},
+        "emergency",
+        Edit("terminal/interlock.py", "cause in self._causes and not self.refused", "cause in self._causes"),
+        Edit("terminal/interlock.py", "if self.refused and not self._firmware_failed:", "if not self.now:"),
+    ),
+    _mutant(
+        "opens an emergency too early",
+        "terminal/interlock.py",
+        "wait_s = settings[_FAIL_OPEN_S]",
+        "wait_s = settings[_FAIL_OPEN_S] // 2",
+        _SCENE,
+        "emergency",
+        "emergency_too_early",
+    ),
+    _mutant(
+        "restarts the hand-over on a flap",
+        "terminal/interlock.py",
+        "self._sum_s += self.now - self._quiet_since",
+        "self._sum_s = 0",
+        _SCENE,
+        "flapping_link",
+        "handover_restarted",
+    ),
+    # resets
+    _mutant(
+        "powers the welder in boot.py",
+        "boot.py",
+        '    borrow("start").begin()\n',
+        '    import machine\n\n    machine.Pin(21, machine.Pin.OUT, value=1)\n    borrow("start").begin()\n',
+        _SCENE,
+        "power_cut_at_work",
+        "powered_after_a_power_cut",
+    ),
+    _mutant(
+        "resumes after a power cut",
+        "terminal/recall.py",
+        '    lock.powered = lock.state != "LOCKED"\n',
+        '    if was_powered:\n        lock.state = "AUTHORISED"\n    lock.powered = lock.state != "LOCKED"\n',
+        _SCENE,
+        "power_cut_at_work",
+        "powered_after_a_power_cut",
+    ),
+    _mutant(
+        "forgets the orders it has obeyed",
+        "terminal/recall.py",
+        "flags, lock._over, job, lock._rows = fields",
+        "flags, lock._over, job, _ = fields",
+        _SCENE,
+        "power_cut_at_work",
+        "repeat_obeyed",
+    ),
+    _mutant(
+        "does not resume after a crash",
+        "terminal/recall.py",
+        "if elapsed_s <= lock._settings[_RESUME_WITHIN_S] and",
+        "if elapsed_s < 0 and",
+        _SCENE,
+        "crash_at_work",
+        "arc_dropped",
+    ),
+    _mutant(
+        "feeds the watchdog from the guard",
+        "terminal/guard.py",
+        "            if self._clock.now_s() - self._saved_s >= _SAVE_S:\n",
+        "            __import__('machine').WDT(timeout=60000).feed()\n"
+        "            if self._clock.now_s() - self._saved_s >= _SAVE_S:\n",
+        _SCENE,
+        "hang",
+        "hung_and_never_reset",
+    ),
+    # records and settings
+    _mutant(
+        "ignores the CRC of the kept record",
+        "terminal/boots.py",
+        "== magic and seal(data[:-_CRC_BYTES]) == data",
+        "== magic",
+        "records",
+        {"cases": ["a ban that stays"]},
+        "barred",
+    ),
+    _mutant(
+        "keeps one copy only",
+        "terminal/store.py",
+        "slot = 1 - self._slot",
+        "slot = 0",
+        "records",
+        {"cases": ["a ban that stays"]},
+        "barred",
+    ),
+    _mutant(
+        "uses a boot number twice",
+        "terminal/boots.py",
+        "store.number += 1",
+        "store.number += 1 if store.number != 2 else 0",
+        "records",
+        {"cases": ["the first boots"]},
+        "number",
+    ),
+    _mutant(
+        "powers before the order is recorded",
+        "terminal/interlock.py",
+        "        self._record()\n        if is_new:\n            self._power()\n",
+        "        if is_new:\n            self._power()\n        self._record()\n        if is_new:\n            pass\n",
+        "records",
+        {"cases": ["on and off"]},
+        "unreported",
+    ),
+    _mutant(
+        "removes the settings before the new ones are there",
+        "terminal/config.py",
+        "    os.rename(fresh, path)\n",
+        "    if path in os.listdir():\n        os.remove(path)\n    os.rename(fresh, path)\n",
+        "config",
+        {},
+        "config",
+    ),
+)
+
+
+def run(mutant):
+    """Plant it and run its campaign. Returns (caught, the names that were found, texts). Raises mutation.Stale."""
+    with tempfile.TemporaryDirectory(prefix="hanma-mutant-") as directory:
+        firmware = mutation.copy(f"{directory}/firmware", mutant.edits, name=f"mutant {mutant.name!r}")
+        if mutant.campaign == _SCENE:
+            found = [row[1:] for row in campaigns.run(mutant.target, firmware=firmware)["found"]]
+        else:
+            result = sweeps.run(mutant.campaign, mutant.target, firmware=firmware)
+            found = [[name, ""] for name in result["names"]] + result["findings"]
+    names = sorted({name for name, _ in found})
+    return mutant.finding in names, names, [text for _, text in found if text]

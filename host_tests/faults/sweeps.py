@@ -1,0 +1,56 @@
+"""The sweeps as a table, and how one is run: a MicroPython process of its own, with any copy of the firmware. CPython."""
+
+import json
+import os
+import subprocess
+
+from hanma import toolchain
+
+ROOT = toolchain.ROOT
+_PORT = ROOT / "host_tests" / "port"
+_HEAP = "256M"
+PATIENCE_S = 150  # host seconds for one sweep of the short form
+_PROGRAM = "import sys; sys.path[:] = {path!r}; execfile({program!r})"
+
+_RUNS_SHORT, _RUNS_LONG = 150, 20000
+
+# (name, options, whether on the 32-bit port); stride: every so many-th write in the short form, every one in the long form
+TABLE = (
+    ("outbox", {"kind": "sweep", "stride": 5}, False),
+    ("outbox", {"kind": "sweep", "stride": 11}, True),
+    ("outbox", {"kind": "random"}, False),
+    ("outbox", {"kind": "damage", "stride": 7}, False),
+    ("config", {}, False),
+    ("config", {}, True),
+    ("records", {}, False),
+)
+
+
+class SweepError(Exception):
+    """The sweep itself broke down; the text is what it said."""
+
+
+def planned(is_long, seed):
+    """Return [(name, options, whether on the 32-bit port)] of a short or a long campaign."""
+    plan = []
+    for name, options, is_narrow in TABLE:
+        options = dict(options, seed=seed, runs=_RUNS_LONG if is_long else _RUNS_SHORT)
+        if is_long and "stride" in options:
+            options["stride"] = 1
+        plan.append((name, options, is_narrow))
+    return plan
+
+
+def run(name, options, firmware=None, micropython=None, timeout_s=PATIENCE_S):
+    """Run a sweep and return its result, a dict. firmware: a copy of firmware/. Raises SweepError."""
+    firmware = firmware or ROOT / "firmware"
+    path = ["", str(_PORT), str(firmware), ".frozen", str(ROOT), str(toolchain.umqtt_simple())]
+    program = _PROGRAM.format(path=path, program=str(ROOT / "host_tests" / "faults" / "on_port.py"))
+    command = [str(micropython or toolchain.micropython()), "-X", f"heapsize={_HEAP}", "-c", program]
+    environment = dict(os.environ, HANMA_PORT="")
+    done = subprocess.run(
+        [*command, name, json.dumps(options)], env=environment, capture_output=True, text=True, timeout=timeout_s, check=False
+    )
+    if done.returncode or not done.stdout.strip():
+        raise SweepError(f"{name} {options}: status {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
