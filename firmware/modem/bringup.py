@@ -146,6 +146,7 @@ async def _knock(modem, rows):
 async def _await_sim(modem, rows):
     start = time.ticks_ms()
     unlocked = False
+    modem.sim_state = None  # a busy one says nothing, and the last word may be from before a restart
     await modem._read_sim()
     while modem.sim_state != "READY":
         modem.sim_state = _STATES.get(modem.sim_state, modem.sim_state)
@@ -296,6 +297,8 @@ async def _restart(modem, rows, rung):
     else:
         if modem.powered:
             await _switch_off(modem, rows)
+            if modem._deaf and await _knock(modem, rows):  # it was off: the key has switched it on
+                return
         modem.powered = True
         await _hold(modem.power.key, modem.settings.get("key_on_ms") or rows.KEY_ON_MS)
     # Until it says that it has started, or answers.

@@ -253,6 +253,43 @@ async def a_modem_that_still_answers_is_told_to_switch_off():
     await bench.stop()
 
 
+@case
+async def a_modem_that_was_off_is_not_switched_off_by_the_key_that_switched_it_on():
+    power = Power()
+    bench = QuectelBench(power=power)
+    await bench.start()
+    pressed = []
+
+    def toggle(pin, on):
+        if on:
+            pressed.append(world.clock.now)
+        elif bench.peer.mute and world.clock.now - pressed[-1] >= 700:
+            world.after(5500, bench.wake)
+        elif world.clock.now - pressed[-1] >= 650:
+            bench.peer.mute = True
+
+    power.on_edge = toggle
+    bench.peer.mute = True
+    await until(lambda: bench.modem.cause == "modem_dead", 120000)
+    await until(bench.modem.up.is_set)
+    assert len(pressed) == 1 and bench.modem.counters["power_cycles"] == 1
+    await bench.stop()
+
+
+@case
+async def a_sim_that_is_busy_after_a_restart_is_waited_for():
+    async with QuectelBench() as bench:
+        modem, peer = bench.modem, bench.peer
+        busy = {b"AT+CPIN?": b"\r\n+CME ERROR: 14\r\n", b"AT+CIMI": b"\r\n+CME ERROR: 10\r\n", b"AT+QCCID": ERROR}
+        ready = {line: peer.answers[line] for line in busy}
+        peer.answers.update(busy)
+        bench.wake()
+        await until(lambda: modem.cause == "modem_dead")
+        world.after(4000, lambda: peer.answers.update(ready))
+        await until(modem.up.is_set)
+        assert (modem.imsi, modem.iccid) == ("460001234567890", "898604A1192490075609")
+
+
 # --- sockets
 
 
