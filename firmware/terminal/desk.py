@@ -135,6 +135,9 @@ class Desk:
                 await session.publish(request[0], request[1], 1, _ACK_MS)
             while not reader.done():
                 await self._send_heartbeat(session)
+                for task in tasks:
+                    if task.done():  # for want of memory, or the session is over: the next one has them all again
+                        raise MqttError("ended")
             await reader
             raise MqttError("ended")
         finally:
@@ -156,11 +159,13 @@ class Desk:
             while answers:
                 waiting = answers.pop(0)
                 request_id, code, text, job = waiting
-                body = protocol.answer(code, text, self._parts.clock.wall_ms(), job)
                 try:
+                    body = protocol.answer(code, text, self._parts.clock.wall_ms(), job)
                     await session.publish(profile.response_topic(request_id), profile.encode_response(body), 1, _ACK_MS)
-                except (MqttError, OSError):
+                except (MqttError, OSError, MemoryError) as error:
                     answers.insert(0, waiting)
+                    if isinstance(error, MemoryError):
+                        raise
                     return  # the reader sees the same and ends the session; the answer is for the next one
             self._to_answer.clear()
             await self._to_answer.wait()
@@ -182,7 +187,7 @@ class Desk:
                     outbox.undone(record)
                     return  # the reader sees the same and ends the session
                 self.counters["unsent"] += 1  # longer than the session takes: nobody will ever have it
-            except asyncio.CancelledError:
+            except (asyncio.CancelledError, MemoryError):
                 outbox.undone(record)
                 raise
             outbox.done(record)
@@ -191,7 +196,11 @@ class Desk:
         """Report what had to be dropped, so that every missing number is explained."""
         outbox = self._outbox
         for rank in list(outbox.gaps):
-            self.report(borrow("reports").gap(rank, outbox.gaps[rank], self.moment()))
+            try:
+                content = borrow("reports").gap(rank, outbox.gaps[rank], self.moment())
+            except (ImportError, OSError):
+                return  # told when flash can be read again
+            self.report(content)
             outbox.told(rank)
 
     def _dated(self, record):
