@@ -129,7 +129,9 @@ def _take_volatile(lock, data, elapsed_s, may_power):
         return
     ages = [age + elapsed_s for age in fields[3]]
     lock._resumes = [lock.now - age for age in ages if age < _RESUME_WINDOW_S]
-    if may_power and elapsed_s <= lock._settings[_RESUME_WITHIN_S] and len(lock._resumes) < _RESUMES:
+    if fields[0] != "LOCKED" and not may_power:
+        return
+    if elapsed_s <= lock._settings[_RESUME_WITHIN_S] and len(lock._resumes) < _RESUMES:
         lock._resumes.append(lock.now)
         _resume(lock, fields, lock.now - elapsed_s)
 

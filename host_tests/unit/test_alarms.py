@@ -23,6 +23,7 @@ def test_the_kinds_are_those_the_authority_is_told_of():
         "contact_failed",
         "contact_stuck",
         "emergency",
+        "flash",
         "overtemperature",
         "records_dropped",
         "sim_changed",
