@@ -23,11 +23,12 @@ def is_told(name):
     return True
 
 
-async def hang(name, log):
-    """Once, when told: prove no life any more until cancelled."""
-    if is_told("hang_" + name):
+async def hang(name, from_s=0):
+    """Once, when told, and not before so many seconds after the start: prove no life any more until cancelled."""
+    now_s = time.ticks_ms() // 1000
+    if now_s >= from_s and is_told("hang_" + name):
         os.remove("hang_" + name)
-        log("planted: " + name)
+        print("planted: %s %d" % (name, now_s))
         while True:
             await asyncio.sleep_ms(500)
 
