@@ -104,6 +104,23 @@ def test_an_alarm_goes_out_without_its_text_when_the_file_system_is_dead(monkeyp
     assert last["end"] == 1000
 
 
+def test_an_alarm_that_finds_no_memory_to_be_reported_begins_the_next_time(monkeypatch):
+    reports = []
+    book = alarms.Alarms(lambda: (0, 1, 0), reports.append, lambda text: None)
+    build = alarms.protocol.alarm
+    monkeypatch.setattr(alarms.protocol, "alarm", _full)
+    with pytest.raises(MemoryError):
+        book.note("tamper", True)
+    assert book.active() == []
+    monkeypatch.setattr(alarms.protocol, "alarm", build)
+    book.note("tamper", True)
+    assert [report["kind"] for report in reports] == book.active() == ["tamper"]
+
+
+def _full(*_):
+    raise MemoryError
+
+
 @settings(max_examples=80, deadline=None)
 @given(st.lists(st.tuples(st.just("note"), st.sampled_from(NAMES), st.booleans()), max_size=30))
 def test_beginnings_and_ends_alternate_for_each_kind_and_micropython_agrees(micropython, steps):
