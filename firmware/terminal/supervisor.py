@@ -120,7 +120,10 @@ class Supervisor:
                 try:
                     self._look_after(entry, self._clock.now_s())
                 except MemoryError:
-                    self.make_room()  # in a second it is looked after again
+                    # it could not be started; a reset in time is better than the watchdog's, which is too late to resume
+                    self.make_room()
+                    if entry.died(self._clock.now_s()):
+                        self._give_up(entry)
                 if entry.vital and entry.state:
                     if entry.state == _OFF:
                         return
