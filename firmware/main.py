@@ -1,4 +1,8 @@
-"""Runs the terminal for ever. An end of any kind is a reset, never a REPL prompt."""
+"""Runs the terminal for ever. An end of any kind is a reset, never a REPL prompt.
+
+Before a reset that the supervisor wants the platform is told. Where the terminal cannot be built, not even in minimal mode, its
+last resort is what `terminal.alone` builds.
+"""
 
 try:
     import asyncio
@@ -9,11 +13,15 @@ try:
     micropython.kbd_intr(-1)
     from terminal.borrow import borrow
 
-    supervisor, leave = borrow("app").build()
+    try:
+        supervisor, leave = borrow("app").build()
+    except Exception as error:
+        supervisor, leave = borrow("alone").build(error)
     gc.collect()
     gc.threshold(8192)  # early and often: a few ms each, and the free memory stays in one piece
     asyncio.run(supervisor.run())
-    asyncio.run(leave("restart"))
+    if leave:
+        asyncio.run(leave("restart"))
 except BaseException as error:
     import sys
 

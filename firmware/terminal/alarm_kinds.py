@@ -11,6 +11,7 @@ KINDS = (
     ("overtemperature", 2, "终端温度过高", "terminal too hot"),
     ("sim_changed", 2, "电话卡已更换", "another SIM than the provisioned one"),
     ("untrusted", 2, "平台证书不可信", "the platform's certificate does not verify"),
+    ("flash", 2, "存储无法读取", "flash cannot be read"),
     ("config_broken", 3, "配置文件损坏", "configuration broken"),
     ("records_dropped", 3, "存储已满，部分记录被丢弃", "no room: records were dropped"),
     ("clock", 3, "时钟不一致", "the sources of time disagree"),

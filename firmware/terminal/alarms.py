@@ -41,17 +41,16 @@ class Alarms:
             # with a dead file system the alarm goes out all the same, without its text
             place, severity, chinese, english = 0, None, None, kind
         now = self._moment()
-        if is_on:
-            self._on.append((place, kind, now))
-            self._on.sort()
-            content = protocol.alarm(kind, now, None, detail)
-        else:
-            self._on.remove(lasting)
-            content = protocol.alarm(kind, lasting[2], now, detail)
+        content = protocol.alarm(kind, now if is_on else lasting[2], None if is_on else now, detail)
         content["severity"] = severity
         content["text"] = chinese
-        self._log("alarm %s %s: %s%s" % (kind, "begins" if is_on else "ends", english, " (%s)" % detail if detail else ""))
+        if is_on:  # what may want for memory is behind us: an alarm that is on is reported
+            self._on.append((place, kind, now))
+            self._on.sort()
+        else:
+            self._on.remove(lasting)
         self._report(content)
+        self._log("alarm %s %s: %s%s" % (kind, "begins" if is_on else "ends", english, " (%s)" % detail if detail else ""))
 
     def temperature(self, celsius, limit_c):
         """Take a reading in whole degrees, None when there is none: nothing changes then."""

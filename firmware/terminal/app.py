@@ -3,7 +3,6 @@
 Owns nothing but the wiring: which room hears which, what is vital, and how long each may be silent.
 """
 
-import gc
 import sys
 
 import esp32
@@ -58,8 +57,9 @@ def build():
     herald.voice = speaker = voice.Voice(modem.say, ModemError, parts.clock, parts.config.service_phone, herald.log)
     herald.led = lamp = borrow("lamp").make(parts.board, machine, parts.guard.relay.driver)
     herald.link = link = Link(modem, profile, parts, desk, herald.log)
-    supervisor = Supervisor(parts.clock, herald.restarting, feed, herald.log, sys.print_exception, gc.collect)
+    supervisor = Supervisor(parts.clock, herald.restarting, feed, herald.log, sys.print_exception, herald.make_room)
     herald.supervisor = supervisor
+    parts.guard.make_room = supervisor.make_room
     herald.rooms = (link, desk, speaker, supervisor, modem)
     desk.report(borrow("papers").restarted(parts, desk.moment()))
     parts.guard.attach(herald.hear)
@@ -83,6 +83,7 @@ def _add_tasks(supervisor, parts, modem, link, desk, herald, speaker, lamp):
 
         place = Position(modem, ModemError, parts.clock, parts.config, desk.moment, desk.report)
         add("position", place.run, False)
+        add("time", herald.keep_time, False)
 
 
 def _modem(data, config):

@@ -2,7 +2,8 @@
 
 The other half of `store`: it alone sets that room's private attributes. Boots are counted to recognise crash loops: which code
 runs is chosen by it; the relay is not. A boot is unfinished until finish(). Three unfinished ones within ten minutes, power-on
-and brown-out boots among them, give minimal mode. What a power-on hides from the RTC counts as no time at all.
+and brown-out boots among them, give minimal mode. What a power-on hides from the RTC counts as no time at all. A reset because a
+vital task kept dying was wanted by the supervisor alone: that boot has crashed.
 """
 
 import hashlib
@@ -116,7 +117,7 @@ def _history(store, data, now_s, is_power_on):
         return [], 0
     store.number, flags, crashes, count, begun_s, *unfinished = struct.unpack(_BOOTS, data)
     unfinished = unfinished[:count]
-    if flags & _OPEN and store.intent is None:
+    if flags & _OPEN and (store.intent is None or store.intent.startswith("vital")):
         unfinished.append(begun_s)
         crashes += 1 if flags & _MINIMAL else 0
     if is_power_on:

@@ -68,6 +68,11 @@ class Clock:
 
         time_ms: ms since 1970, UTC, as of now. source: PLATFORM for a time proved by TLS, else any name.
         Returns True when the clock follows it. A jump of more than 300 s must be claimed twice, and by the
-        platform where its time is known.
+        platform where its time is known. One that comes when the code for it cannot be had is not believed.
         """
-        return borrow("wall").take(self, time_ms, source)
+        try:
+            wall = borrow("wall")
+        except (ImportError, OSError, MemoryError):
+            self.refused += 1
+            return False
+        return wall.take(self, time_ms, source)

@@ -135,6 +135,9 @@ class Desk:
                 await session.publish(request[0], request[1], 1, _ACK_MS)
             while not reader.done():
                 await self._send_heartbeat(session)
+                for task in tasks:
+                    if task.done():  # for want of memory, or the session is over: the next one has them all again
+                        raise MqttError("ended")
             raise await reader or MqttError("ended")
         finally:
             for task in tasks:
@@ -155,11 +158,13 @@ class Desk:
             while answers:
                 waiting = answers.pop(0)
                 request_id, code, text, job = waiting
-                body = protocol.answer(code, text, self._parts.clock.wall_ms(), job)
                 try:
+                    body = protocol.answer(code, text, self._parts.clock.wall_ms(), job)
                     await session.publish(profile.response_topic(request_id), profile.encode_response(body), 1, _ACK_MS)
-                except (MqttError, OSError):
+                except (MqttError, OSError, MemoryError) as error:
                     answers.insert(0, waiting)
+                    if isinstance(error, MemoryError):
+                        raise
                     return  # the reader sees the same and ends the session; the answer is for the next one
             self._to_answer.clear()
             await self._to_answer.wait()
@@ -181,7 +186,7 @@ class Desk:
                     outbox.undone(record)
                     return  # the reader sees the same and ends the session
                 self.counters["unsent"] += 1  # longer than the session takes: nobody will ever have it
-            except asyncio.CancelledError:
+            except (asyncio.CancelledError, MemoryError):
                 outbox.undone(record)
                 raise
             outbox.done(record)
@@ -191,7 +196,11 @@ class Desk:
         outbox = self._outbox
         for rank in list(outbox.gaps):
             names = outbox.gaps[rank]
-            self.report(borrow("reports").gap(rank, names, self.moment()))
+            try:
+                content = borrow("reports").gap(rank, names, self.moment())
+            except (ImportError, OSError):
+                return  # told when flash can be read again
+            self.report(content)
             if outbox.gaps[rank] == names:  # else the report itself has cost more of them: that is told next
                 outbox.told(rank)
 

@@ -2,9 +2,14 @@
 
 Everything else reports facts here; the interlock decides; this room carries its effects out in their order: relay, record,
 contact read-back, event, alarm, answer. Times are seconds since boot (`clock.now_s()`); read-back waits are ticks in ms.
+
+A full heap must not come between the decision and the relay. A piece of the heap is held in reserve for the interlock, so that
+it decides whole or, MemoryError, not at all; the relay is moved whatever else fails; what could not be told or recorded for want
+of memory is done in a later round.
 """
 
 import asyncio
+import gc
 import time
 
 from micropython import const
@@ -14,18 +19,23 @@ _LOOKS = const(3)  # a loop that was held in between must not take the first rea
 _LOOK_MS = const(20)  # how often the contact is read while an order waits for it
 _SENSE_MS = const(200)  # welding sense and contact, in quiet times
 _SAVE_S = const(5)  # age of the resume record at the most: what a crash may forget of a timer
+_RESERVE = const(256)  # words: an order holds some 700 bytes at once while it is decided
+_TRIES = const(2)
+_LATE = const(4)  # effects that wait for memory: a list takes so many without asking the heap
 
 
 class Guard:
     """Feeds facts to the interlock and executes what it returns.
 
-    relay: `terminal.relay.Relay`. beat: set by the supervisor's shell, called once a round to prove life.
+    relay: `terminal.relay.Relay`. beat: set by the supervisor's shell, called once a round to prove life. make_room: called
+    after a MemoryError.
     """
 
     def __init__(self, interlock, store, clock, relay):
         self.interlock = interlock
         self.relay = relay
         self.beat = None
+        self.make_room = gc.collect
         self.is_welding = None
         self._store = store
         self._clock = clock
@@ -35,17 +45,29 @@ class Guard:
         self._looks = 0  # readings of the contact since the relay moved
         self._moved_at = time.ticks_ms()  # when the relay moved; None once the contact has settled
         self._saved_s = 0
+        self._late = []
+        self._reserve = [None] * _RESERVE
 
     def attach(self, hear):
         """Give the effects their audience: hear(effect) is synchronous and short. What the boot had to say is said now."""
         self._hear = hear
         early, self._early = self._early, None
-        for effect in early:
+        for effect in early or ():
             hear(effect)
 
     def tell(self, fact, *details):
-        """Tell the interlock now: fact is one of its methods, details are its arguments after the second."""
+        """Tell the interlock now: fact is one of its methods, details are its arguments after the second.
+
+        Raises MemoryError; then nothing is decided, and it is to be told again.
+        """
+        reserve = self._reserve or [None] * _RESERVE
+        self._reserve = None
+        reserve.clear()  # which gives its memory back at once
         self.do(fact(self._clock.now_s(), *details))
+        try:
+            self._reserve = [None] * _RESERVE
+        except MemoryError:
+            self.make_room()  # the next fact asks for it again
 
     # ---- the task
 
@@ -53,25 +75,38 @@ class Guard:
         """Vital: lets time pass for the interlock, reads the contact and the welding current, saves the resume record."""
         while True:
             await asyncio.sleep_ms(_SENSE_MS)
-            self._look()
-            self.tell(self.interlock.tick)
-            if not self._held:
-                self._sense()
-            if self._clock.now_s() - self._saved_s >= _SAVE_S:
-                self._save_volatile()
+            self._round()
             if self.beat:
                 self.beat()
 
+    def _round(self):
+        lock = self.interlock
+        self._look()
+        now_s = self._clock.now_s()
+        if lock.next_s(now_s) == now_s:
+            self.tell(lock.tick)
+        else:
+            self.do(lock.tick(now_s))
+        if self.relay.powered != lock.powered:
+            self._switch(lock.powered)
+        if self._late:
+            self._surely(self._late.pop(0))
+        if not self._held:
+            self._sense()
+        if now_s - self._saved_s >= _SAVE_S:
+            self._save_volatile()
+
     def _sense(self):
         """Report what the senses say; after the tick, so that no reading from before a switching is told of after it."""
+        lock = self.interlock
         self.is_welding = self.relay.welding()
-        self.tell(self.interlock.welding, self.is_welding)
+        self.do(lock.welding(self._clock.now_s(), self.is_welding))
         contact = self.relay.contact()  # read in every round: it is debounced from one to the next
         self._looks += 1
         if self._looks >= _LOOKS and self._is_late():
             self._moved_at = None
         if self._moved_at is None:
-            self.tell(self.interlock.contact, contact)
+            self.do(lock.contact(self._clock.now_s(), contact))
 
     def _is_late(self):
         """Return whether the contact has had its time."""
@@ -100,32 +135,64 @@ class Guard:
         """Execute what the interlock returned. A powering is reported, on flash, before it takes place; an unpowering after it."""
         is_powering = ("relay", 1) in effects
         if is_powering:
-            self._report(effects)
+            for effect in effects:
+                if effect[0] == "event":
+                    self._surely(effect)
         for effect in effects:
-            if effect[0] == "relay":
-                self._switch(effect[1])
-            elif effect[0] == "record":
-                self._record()
-            else:
-                if not is_powering:
-                    self._report((effect,))
-                if self._held:
-                    self._held.append(effect)
-                else:
-                    self._hear(effect)
+            if effect[0] != "event":
+                self._surely(effect)
+                continue
+            if not is_powering:
+                self._surely(effect)
+            self._announce(effect)
 
-    def _report(self, effects):
-        for effect in effects:
-            if effect[0] == "event":
-                self._hear(("report",) + effect[1:])
+    def _surely(self, effect):
+        """Execute an effect, an event by its report; where the heap is full once more after making room, or in a later round."""
+        for _ in range(_TRIES):
+            try:
+                self._execute(effect)
+                return
+            except MemoryError:
+                self.make_room()
+        if len(self._late) < _LATE:
+            self._late.append(effect)
+
+    def _execute(self, effect):
+        kind = effect[0]
+        if kind == "relay":
+            self._switch(effect[1])
+        elif kind == "record":
+            self._record()
+        elif kind == "event":
+            self._hear(("report",) + effect[1:])
+        else:
+            self._pass_on(effect)
+
+    def _announce(self, effect):
+        """Let an event be heard, which is reported by itself: nothing but the voice misses it."""
+        try:
+            self._pass_on(effect)
+        except MemoryError:
+            self.make_room()
+
+    def _pass_on(self, effect):
+        """Let an effect be heard once the contact is read back."""
+        if self._held:
+            self._held.append(effect)
+        else:
+            self._hear(effect)
 
     def _switch(self, level):
         self.relay.set(level)
         self._moved_at = time.ticks_ms()
         self._looks = 0
         if level and self.relay.has_contact:
-            self._held.append(None)
-            asyncio.create_task(self._read_back())
+            if not self._held:
+                self._held.append(None)
+            try:
+                asyncio.create_task(self._read_back())
+            except MemoryError:
+                pass  # the rounds read it back, a little later
         elif self._held:
             self._release("cancelled")
 
@@ -134,15 +201,20 @@ class Guard:
         if failure is None:
             self._moved_at = None
         held, self._held = self._held, []
-        for effect in held[1:]:
+        for effect in held:
+            if not effect:
+                continue
             if failure and effect[0] == "answer" and effect[2] == 200:
                 effect = ("answer", effect[1], 500, failure)
-            self._hear(effect)
+            if effect[0] == "event":
+                self._announce(effect)
+            else:
+                self._surely(effect)
 
     def _record(self):
         """Keep the state for a power cut and for a crash; a failing flash never stops an order."""
-        self._save_volatile()
         try:
+            self._save_volatile()
             self._store.kept.save(self.interlock.kept())
         except OSError:
             pass  # the next record is written in any case

@@ -3,6 +3,8 @@ facts of a heartbeat; a line on the console.
 
 Owns the reason now in force (other rooms key their tables, phrases and lamp patterns, by these texts; nobody else decides which
 one holds) and the states last told. Hears the guard's effects as its hooks.
+
+A file system that dies in service takes nothing that runs: what is not loaded yet is missed, reported, and tried again.
 """
 
 import asyncio
@@ -10,11 +12,17 @@ import gc
 
 from micropython import const
 
+from modem.at import ModemError
+from terminal import mqtt
 from terminal.borrow import borrow
 
 _ROUND_MS = const(1000)
 _PROVED_S = const(60)
 _ALIVE_S = const(600)  # 144 writes of a few bytes a day while powered
+_FLASH_S = const(60)
+_HOUR_MS = const(3600000)
+_TIME_HOURS = const(24)  # a crystal is off by some seconds a day
+_ENOENT = const(2)
 
 
 class Herald:
@@ -109,11 +117,41 @@ class Herald:
         print("%d %s" % (self.parts.clock.now_s(), text))
 
     def restarting(self, why):
-        """Let the next boot know why this one ends."""
-        self.log("reset: " + why)
-        self.parts.store.mark_intent(why)
+        """Let the next boot know why this one ends; False where a reset would not help, unless the relay's owner needs it.
 
-    # ---- the task
+        That is where flash cannot be read: nothing would come up again. And where minimal mode has crashed three times: the
+        interlock has to live until the emergency.
+        """
+        store = self.parts.store
+        if why != "vital:guard" and (store.firmware_failed or not _can_read()):
+            return False
+        self.log("reset: " + why)
+        store.mark_intent(why)
+        return True
+
+    def make_room(self):
+        """The heap is full: give back what can be had again."""
+        mqtt._spare.clear()  # the buffer of the next session
+        self.voice.forget()
+        gc.collect()
+
+    # ---- the tasks
+
+    async def keep_time(self):
+        """Optional: ask the network for the time once a day, for ever."""
+        hours = 0
+        while True:
+            await asyncio.sleep_ms(_HOUR_MS)
+            hours += 1
+            if hours < _TIME_HOURS:
+                continue
+            try:
+                time_ms = await self.modem.network_time_ms()
+            except (ModemError, ImportError, OSError):
+                continue
+            if time_ms is not None:
+                self.parts.clock.set_ms(time_ms, "network")
+                hours = 0
 
     async def run(self):
         """Vital: look at everything once a second, for ever."""
@@ -149,8 +187,12 @@ class Herald:
         self._watch_alarms()
         if lock.powered and now_s % _ALIVE_S == 0:
             self._note_alive()
-        if not self._is_proved and now_s >= _PROVED_S:
-            self._is_proved = True  # after a minute of service this boot counts as finished; where NVS fails, it stays open
+        if now_s % _FLASH_S == 0:
+            self.alarms.note("flash", not _can_read())
+        if not self._is_proved and now_s >= _PROVED_S and (cause is None or not parts.store.firmware_failed):
+            # after a minute of service this boot counts as finished, the last resort with a session only; where NVS fails, it
+            # stays open
+            self._is_proved = True
             try:
                 borrow("boots").finish(parts.store)
             except (OSError, ImportError, MemoryError) as error:
@@ -176,6 +218,16 @@ class Herald:
         unix_s = parts.clock.unix_s()
         if unix_s is not None:
             parts.store.note_alive(unix_s)
+
+
+def _can_read():
+    """Return whether flash can be read; a file that is not there tells nothing of it."""
+    try:
+        with open("main.py") as file:
+            file.read(1)
+    except OSError as error:
+        return error.args[0] == _ENOENT
+    return True
 
 
 def explain(lock, cause, alarms):

@@ -20,6 +20,7 @@ _LAST_WAIT_MS = const(300000)
 _REFUSALS = const(3)
 _STOLEN_MS = const(5000)  # a session dropped this soon after CONNACK was taken over, not lost
 _STOLEN_TIMES = const(3)
+_LEAVE_MS = const(10000)  # nobody feeds the watchdog meanwhile
 
 
 class Link:
@@ -34,7 +35,7 @@ class Link:
         self.untrusted = None  # code of tls.Untrusted, of the last handshake that failed so
         self.session = None
         self.began = None  # ticks of the attempt's CONNACK
-        self.counters = {"connects": 0, "drops": 0, "refusals": 0, "failures": 0}
+        self.counters = {"connects": 0, "drops": 0, "refusals": 0, "failures": 0, "unread": 0}
         self.beat = None
         self._modem = modem
         self._profile = profile
@@ -50,8 +51,14 @@ class Link:
 
     async def run(self):
         """Vital: for ever one attempt after the other; only cancellation leaves it."""
+        self.down(self.cause or "no_answer")  # nobody may believe in a session of the task that died before this one
         while True:
-            self.down(await self._attempt())
+            try:
+                cause = await self._attempt()
+            except ImportError:
+                self.counters["unread"] += 1  # the way to a session is on flash, and that cannot be read now
+                cause = "no_answer"
+            self.down(cause)
             # a data call that comes up meanwhile does not shorten the wait
             wait_ms = self._wait_ms
             self._wait_ms = min(wait_ms * 2, _LAST_WAIT_MS)
@@ -65,18 +72,22 @@ class Link:
     async def leave(self, reason):
         """Say goodbye before a planned restart; bounded."""
         if self.session:
-            await self._desk.leave(self.session, reason)
+            try:
+                await asyncio.wait_for_ms(self._desk.leave(self.session, reason), _LEAVE_MS)
+            except (asyncio.TimeoutError, ModemError):
+                pass  # the platform learns it from the will or its own time-out
 
     def down(self, cause):
         """There is no session, for this cause."""
-        if cause != self.cause:
-            self._log("link down: " + cause)
+        was = self.cause
         self.cause = cause
         lock = self._guard.interlock
         if cause == "refused" and self._refusals >= _REFUSALS:
             self._guard.tell(lock.session_refused)
         else:
             self._guard.tell(lock.session_down, cause)
+        if cause != was:
+            self._log("link down: " + cause)
 
     async def _attempt(self):
         """Bring the session up and serve it to its end; return the cause of the end."""
@@ -153,7 +164,7 @@ async def _read(session):
     """Run a session and return what ended it: raised, it would be a stray while nobody waits for it."""
     try:
         await session.run()
-    except (MqttError, ModemError, OSError, Untrusted) as error:
+    except (MqttError, ModemError, OSError, Untrusted, MemoryError) as error:
         return error
 
 

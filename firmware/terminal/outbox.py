@@ -6,6 +6,7 @@ room the oldest positions go first, then events, alarms last; what goes so is co
 """
 
 import binascii
+import gc
 import json
 import os
 import struct
@@ -60,22 +61,37 @@ class Outbox:
     def add(self, rank, code, content):
         """Keep a report and return its sequence number; it is on flash when this returns, or in RAM where flash fails.
 
-        content: dict; it, or the event in it, gets `boot` and `seq`.
+        content: dict; it, or the event in it, gets `boot` and `seq`. Where the heap is full it is tried twice; then the record is
+        dropped. Where even that cannot be noted, it is counted, and its number, which nobody has seen, is the next one's.
         """
         self.sequence += 1
+        self.waiting += 1
+        for _ in range(2):
+            try:
+                self._keep(rank, code, content)
+                return self.sequence
+            except MemoryError:
+                gc.collect()
+        try:
+            self._note_gap(rank, [(self._boot, self.sequence)])
+        except MemoryError:
+            self.sequence -= 1
+            self.waiting -= 1
+            self.dropped += 1
+        return self.sequence
+
+    def _keep(self, rank, code, content):
         named = content.get("event", content)
         named["boot"] = self._boot
         named["seq"] = self.sequence
         body = json.dumps(content, separators=(",", ":")).encode()
-        self.waiting += 1
         if not self._write(rank, _sealed(_CODES.index(code), self._boot, self.sequence, body)):
-            self.unsaved += 1
             self._loose.append((rank, self._boot, self.sequence, code, body, None))
+            self.unsaved += 1
             if len(self._loose) > _MOST_LOOSE:
                 victim = max(self._loose, key=_rank)  # the first of those alike
                 self._loose.remove(victim)
                 self._note_gap(victim[0], [victim[1:3]])
-        return self.sequence
 
     def _write(self, rank, record):
         """Append to the rank's queue, making room by rule; return whether the record is on flash, or dropped by that rule."""
@@ -139,11 +155,11 @@ class Outbox:
 
     def _note_gap(self, rank, names):
         """Remember on flash that these records, oldest first, are gone: (boot, sequence) each."""
-        self.dropped += len(names)
-        self.waiting -= len(names)
         gap = self.gaps.get(rank)
         first, count = (gap[:2], gap[4]) if gap else (names[0], 0)
         self.gaps[rank] = list(first) + list(names[-1]) + [count + len(names)]
+        self.dropped += len(names)
+        self.waiting -= len(names)
         self._save_gaps()
 
     def told(self, rank):
@@ -157,7 +173,7 @@ class Outbox:
             with open(path + ".new", "w") as file:
                 file.write(json.dumps([[rank] + self.gaps[rank] for rank in self.gaps]))
             os.rename(path + ".new", path)
-        except OSError:
+        except (OSError, MemoryError):
             pass  # told from RAM, unless the power goes first
 
     def _load_gaps(self):
@@ -213,7 +229,11 @@ class _Queue:
         """Return (place, action code's number, boot, sequence, body), now in flight, or None."""
         found = None
         while not found and (self._again or self._unread):
-            found = self._read(*self._again.pop(0)) if self._again else self._read_on()
+            if not self._again:
+                found = self._read_on()
+                continue
+            found = self._read(*self._again[0])
+            self._again.pop(0)
         if found:
             self._flying.append(found[0])
             return found[:1] + found[2:]
@@ -226,8 +246,8 @@ class _Queue:
         found = self._read(segment, start)
         is_last = segment == self.segments[-1]
         if found:
-            self._unread -= 1
             self._at = (segment, found[1])
+            self._unread -= 1
         elif is_last:
             self._unread = 0  # what was counted cannot be read any more
         if not is_last and (not found or found[1] >= self._length(segment)):

@@ -61,7 +61,7 @@ def boot(lock, now_s, kept=None, volatile=None, elapsed_s=None, firmware_failed=
     lock._firmware_failed = firmware_failed
     _begin(lock, now_s)
     was_powered, lost_job = _take_kept(lock, kept)
-    _take_volatile(lock, volatile, elapsed_s)
+    _take_volatile(lock, volatile, elapsed_s, was_powered or kept is None or lock.kept_broken)
     lock.powered = lock.state != "LOCKED"
     if lock._emergency_since is not None:
         lock._alarms.append("emergency")
@@ -115,8 +115,12 @@ def _take_kept(lock, data):
     return was_powered, job
 
 
-def _take_volatile(lock, data, elapsed_s):
-    """Put the state back when the record is intact and young, and not for the fourth time in ten minutes."""
+def _take_volatile(lock, data, elapsed_s, may_power):
+    """Put the state back when the record is intact and young, and not for the fourth time in ten minutes.
+
+    may_power: False when the kept record, which is written with every switching, says that the welder was off: then this one is
+    older than a stop.
+    """
     fields = unpack_volatile(data)
     if fields is None:
         lock.kept_broken = lock.kept_broken or bool(data)
@@ -125,6 +129,8 @@ def _take_volatile(lock, data, elapsed_s):
         return
     ages = [age + elapsed_s for age in fields[3]]
     lock._resumes = [lock.now - age for age in ages if age < _RESUME_WINDOW_S]
+    if fields[0] != "LOCKED" and not may_power:
+        return
     if elapsed_s <= lock._settings[_RESUME_WITHIN_S] and len(lock._resumes) < _RESUMES:
         lock._resumes.append(lock.now)
         _resume(lock, fields, lock.now - elapsed_s)

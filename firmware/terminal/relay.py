@@ -74,8 +74,8 @@ class Relay:
 
     def set(self, powered):
         """Give the welder power, or take it away."""
-        self.powered = bool(powered)
         self.driver.write(self._level_on if powered else 1 - self._level_on)
+        self.powered = bool(powered)
 
 
 def _unknown():

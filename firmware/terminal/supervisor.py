@@ -3,7 +3,9 @@
 Owns the named tasks, the count of their deaths and the only call to the watchdog. A task that dies is
 reported and started again after a wait; a vital one that dies three times in a minute resets the board, an
 optional one is switched off. A task that has not proved life within its own period is hung: it is cancelled
-and counts as dead. Times are seconds since boot.
+and counts as dead. Where a reset would not help, a vital task is tried again for ever instead. Times are seconds since boot.
+
+A full heap must not end the watch: what is done about a death needs no memory that can fail, or does without.
 """
 
 import asyncio
@@ -18,6 +20,7 @@ _FIRST_WAIT_S = const(1)
 _LAST_WAIT_S = const(60)  # the wait of an optional task that dies now and then
 _DYING_S = const(5)  # how long a cancelled task may take to clean up before it is given up
 _TEXT = const(120)  # characters of an error kept for the heartbeat
+_FULL = "MemoryError"  # what is said where there is no memory to say more
 
 _RUNNING = const(0)
 _WAITING = const(1)  # dead, to be started again
@@ -28,7 +31,8 @@ _OFF = const(3)
 class Entry:
     """One task's life: what to start, how long it has been silent, when it died. No I/O; times in seconds.
 
-    period_s: the longest silence of a healthy task, None for one that need not prove anything.
+    vital: its deaths reset the board; None: neither that nor is it ever switched off. period_s: the longest silence of a healthy
+    task, None for one that need not prove anything.
     """
 
     def __init__(self, name, start, vital, period_s):
@@ -40,7 +44,7 @@ class Entry:
         self.task = None
         self.due_s = 0  # start again then; while dying: give up then
         self._silent_s = 0
-        self._died_s = ()  # the last three deaths
+        self._died_s = []  # the last three deaths; a list takes a fourth without asking the heap
         self._wait_s = _FIRST_WAIT_S
 
     def beat(self):
@@ -54,12 +58,15 @@ class Entry:
 
     def died(self, now_s, hung=False):
         """The task ended. Returns True when this was once too often: it is off then, else it waits to be started."""
-        deaths = self._died_s = (self._died_s + (now_s,))[-_DEATHS:]
+        deaths = self._died_s
+        deaths.append(now_s)
+        if len(deaths) > _DEATHS:
+            deaths.pop(0)
         # a hung task takes its period to be found: three in a row must fit into the window
         window_s = _MINUTE_S + (_DEATHS * (self.period_s + _DYING_S) if hung else 0)
         if now_s - deaths[0] > window_s:
             self._wait_s = _FIRST_WAIT_S
-        elif len(deaths) == _DEATHS:
+        elif len(deaths) == _DEATHS and self.vital is not None:
             self.state = _OFF
             return True
         self.state = _WAITING
@@ -71,9 +78,9 @@ class Entry:
 class Supervisor:
     """Starts, watches and restarts tasks.
 
-    clock: has now_s(). reset: called with a text that says why, and does not come back on a real board. feed:
-    feeds the watchdog, or None. log: takes one line of text. trace: takes an exception (sys.print_exception),
-    or None. free_memory: called after a MemoryError (gc.collect, dropping what can be had again), or None.
+    clock: has now_s(). reset: called with a text that says why before `run` returns for a reset; False from it says that a reset
+    would not help. feed: feeds the watchdog, or None. log: takes one line of text. trace: takes an exception
+    (sys.print_exception), or None. free_memory: called after a MemoryError (gc.collect, dropping what can be had again), or None.
     """
 
     def __init__(self, clock, reset, feed=None, log=print, trace=None, free_memory=None):
@@ -104,13 +111,19 @@ class Supervisor:
         return [entry.name for entry in self._entries if entry.state == _OFF]
 
     async def run(self):
-        """Watch for ever. Returns only when the board had to be reset and the reset came back."""
+        """Watch for ever. Returns only when the board is to be reset."""
         asyncio.get_event_loop().set_exception_handler(self._stray)
         counters = self.counters
         while True:
             is_well = True
             for entry in self._entries:
-                self._look_after(entry, self._clock.now_s())
+                try:
+                    self._look_after(entry, self._clock.now_s())
+                except MemoryError:
+                    # it could not be started; a reset in time is better than the watchdog's, which is too late to resume
+                    self.make_room()
+                    if entry.died(self._clock.now_s()):
+                        self._give_up(entry)
                 if entry.vital and entry.state:
                     if entry.state == _OFF:
                         return
@@ -137,9 +150,9 @@ class Supervisor:
         elif now_s < entry.due_s:
             pass
         elif entry.state == _WAITING:
+            entry.task = asyncio.create_task(self._live(entry))
             entry.state = _RUNNING
             entry.beat()
-            entry.task = asyncio.create_task(self._live(entry))
         elif entry.state == _DYING:
             # it swallows the cancellation: a second one beside it would share its pins and sockets
             self._report(entry.name, "hung", "cannot be cancelled")
@@ -165,25 +178,47 @@ class Supervisor:
     def _give_up(self, entry):
         entry.state = _OFF
         self._report(entry.name, "reset" if entry.vital else "off", self.last_error)
-        if entry.vital:
-            self._reset("vital:" + entry.name)
+        if not entry.vital:
+            return
+        try:
+            is_refused = self._reset("vital:" + entry.name) is False
+        except MemoryError:
+            is_refused = False
+        if is_refused:
+            entry.vital = None
+            entry.state = _WAITING
+            entry.due_s = self._clock.now_s() + _LAST_WAIT_S
 
     def _stray(self, _loop, context):
         """An exception in a task that nobody waits for: the task is gone, the board goes on."""
         self.counters["stray_errors"] += 1
         self._report("stray", "died", self._note(context.get("exception")))
 
+    def make_room(self):
+        """The heap is full: count that, and give back what can be had again."""
+        self.counters["memory_errors"] += 1
+        if self._free_memory:
+            self._free_memory()
+
     def _note(self, error):
         """Count and print an error, make room after one of memory; return it as text."""
         if isinstance(error, MemoryError):
-            self.counters["memory_errors"] += 1
-            if self._free_memory:
-                self._free_memory()
-        if self._trace:
-            self._trace(error)
-        return "%s: %s" % (type(error).__name__, error)
+            self.make_room()
+        try:
+            if self._trace:
+                self._trace(error)
+            return "%s: %s" % (type(error).__name__, error)
+        except MemoryError:
+            self.make_room()
+            return _FULL
 
     def _report(self, name, what, text):
-        if what == "died" or what == "hung":
-            self.last_error = ("%s: %s" % (name, text))[:_TEXT]
-        self._log(("task %s %s: %s" % (name, what, text))[:_TEXT])
+        for _ in range(2):
+            try:
+                if what == "died" or what == "hung":
+                    self.last_error = ("%s: %s" % (name, text))[:_TEXT]
+                self._log(("task %s %s: %s" % (name, what, text))[:_TEXT])
+                return
+            except MemoryError:
+                self.make_room()
+        self.last_error = _FULL

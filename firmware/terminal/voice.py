@@ -52,6 +52,12 @@ class Voice:
         waiting.append((name, minutes_left, self._clock.now_s()))
         self._wake.set()
 
+    def forget(self):
+        """Give up what waits, for the sake of its memory."""
+        self.counters["unspoken"] += len(self._asked) + len(self._queue)
+        self._asked.clear()
+        self._queue.clear()
+
     def take_in(self):
         """Look up what was announced and queue it by urgency. Raises KeyError for an unknown name, ImportError."""
         borrow("phrases").take_in(self)

@@ -106,6 +106,23 @@ class Chip:
         """Let the chip panic: cause HARD, without a Python traceback."""
         self._restart(HARD)
 
+    def soft_reboot(self):
+        """Let Python start afresh: cause SOFT, everything else as after any reset."""
+        self._restart(SOFT)
+
+    def freeze(self):
+        """Let the program stand still, as one call that never returns does, until the watchdog bites."""
+        with self._changed:
+            if self._process is not None:
+                self._process.send_signal(signal.SIGSTOP)
+
+    def crash_remembering(self, rtc_text):
+        """Let the chip panic with the RTC's memory of an earlier moment: the text of rtc.json then."""
+        with self._changed:
+            self._kill()
+            self._write("rtc.json", rtc_text)
+            self._start(HARD)
+
     def ctrl_c(self):
         """Send the byte 0x03 on the REPL UART. Return whether it could interrupt the firmware."""
         with self._changed:

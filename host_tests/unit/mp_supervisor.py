@@ -1,10 +1,10 @@
 """Runs the supervisor under MicroPython in virtual time: a case in JSON on stdin, what happened in JSON on
 stdout.
 
-case: {"tasks": [{"name", "vital", "period_s", "lives": [[step, ...], ...]}], "run_s": n, "wrap_in_ms":
-optional}; a task plays one life after the other and the last one again and again. Steps: ["beat"], ["sleep",
-ms], ["hold", ms] (the loop), ["die"], ["memory"], ["stray"], ["deaf", ms] (sleeps on through a cancellation),
-["repeat"] (the life from its beginning).
+case: {"tasks": [{"name", "vital", "period_s", "lives": [[step, ...], ...]}], "run_s": n, "full_logs": so many lines for which
+there is no memory, "refuses": a reset would not help}; a task plays one life after the other and the last one again and again.
+Steps: ["beat"], ["sleep", ms], ["hold", ms] (the loop), ["die"], ["memory"], ["stray"], ["deaf", ms] (sleeps on through a
+cancellation), ["repeat"] (the life from its beginning).
 """
 
 import json
@@ -107,11 +107,22 @@ def main():
     case = json.loads(sys.stdin.read())
     happened = []
     feeds = []
+
+    def reset(intent):
+        happened.append([timer.ms, "RESET", intent])
+        return not case["refuses"]
+
+    def log(text):
+        if case["full_logs"]:
+            case["full_logs"] -= 1
+            raise MemoryError
+        happened.append([timer.ms, "log", text])
+
     supervisor = Supervisor(
         Clock(timer),
-        lambda intent: happened.append([timer.ms, "RESET", intent]),
+        reset,
         feed=lambda: feeds.append(timer.ms),
-        log=lambda text: happened.append([timer.ms, "log", text]),
+        log=log,
         free_memory=lambda: happened.append([timer.ms, "freed", ""]),
     )
     for data in case["tasks"]:

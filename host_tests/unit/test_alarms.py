@@ -23,6 +23,7 @@ def test_the_kinds_are_those_the_authority_is_told_of():
         "contact_failed",
         "contact_stuck",
         "emergency",
+        "flash",
         "overtemperature",
         "records_dropped",
         "sim_changed",
@@ -101,6 +102,23 @@ def test_an_alarm_goes_out_without_its_text_when_the_file_system_is_dead(monkeyp
     first, last = play(("begin", "contact_stuck", None), ("end", "contact_stuck", None))["reports"]
     assert (first["kind"], first["start"], first["text"]) == ("contact_stuck", 0, None)
     assert last["end"] == 1000
+
+
+def test_an_alarm_that_finds_no_memory_to_be_reported_begins_the_next_time(monkeypatch):
+    reports = []
+    book = alarms.Alarms(lambda: (0, 1, 0), reports.append, lambda text: None)
+    build = alarms.protocol.alarm
+    monkeypatch.setattr(alarms.protocol, "alarm", _full)
+    with pytest.raises(MemoryError):
+        book.note("tamper", True)
+    assert book.active() == []
+    monkeypatch.setattr(alarms.protocol, "alarm", build)
+    book.note("tamper", True)
+    assert [report["kind"] for report in reports] == book.active() == ["tamper"]
+
+
+def _full(*_):
+    raise MemoryError
 
 
 @settings(max_examples=80, deadline=None)

@@ -1,12 +1,14 @@
 """The clock: seconds since boot over tick wraps, wall time and whom it believes, civil time."""
 
 import datetime
+import types
 
 import pytest
 from drivers import clock as driver
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from terminal import clock as room
 from terminal.clock import PLATFORM, Clock
 from terminal.wall import civil, unix_ms
 
@@ -139,6 +141,19 @@ STEP = st.one_of(
         st.sampled_from(["network", "gnss", PLATFORM]),
     ),
 )
+
+
+@pytest.mark.parametrize("error", [ImportError, OSError, MemoryError])
+def test_a_time_that_comes_while_the_code_for_it_cannot_be_had_is_not_believed(monkeypatch, error):
+    def broken(_):
+        raise error
+
+    clock = Clock(types.SimpleNamespace(ticks_ms=lambda: 0, ticks_diff=lambda later, earlier: later - earlier))
+    monkeypatch.setattr(room, "borrow", broken)
+    assert clock.set_ms(1800000000000, "network") is False
+    assert (clock.known, clock.refused) == (False, 1)
+    monkeypatch.undo()
+    assert clock.set_ms(1800000000000, "network") is True
 
 
 @settings(max_examples=100, deadline=None)

@@ -146,6 +146,20 @@ def test_what_is_not_intact_is_as_good_as_absent(play):
     assert not lock.kept_broken
 
 
+@pytest.mark.parametrize("kept", ["before", "after", "none", "broken"])
+def test_a_resume_record_of_before_a_stop_powers_nothing_where_the_kept_one_knows_of_the_stop(kept):
+    lock = Interlock({})
+    lock.boot(0)
+    lock.command(5, 1, "a", "J")
+    records = {"before": lock.kept(), "none": None, "broken": b"HK\x01rubbish"}
+    volatile = lock.volatile(10)
+    lock.command(10, 0, "b")
+    records["after"] = lock.kept()
+    again = Interlock({})
+    again.boot(0, records[kept], volatile, 5)
+    assert again.powered == (kept != "after")
+
+
 def test_the_resume_record_tells_the_ages_of_the_second_it_is_saved_at():
     lock = Interlock({})
     lock.boot(0)

@@ -5,6 +5,9 @@ from drivers import outbox as driver
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from terminal import outbox as room
+from terminal.outbox import Outbox
+
 RUNS = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 ALARM, EVENT, POSITION = 0, 1, 2
 
@@ -158,3 +161,70 @@ def test_every_record_is_waiting_in_flight_done_or_dropped_by_rule(play, steps, 
         assert made == done | rest
         assert drained["steps"][-1] is None
         assert dropped == 0
+
+
+# ---- a full heap
+
+
+@pytest.fixture
+def full(tmp_path, monkeypatch):
+    """Return (an outbox, a function that lets the next so many calls of one of its functions find no memory)."""
+    box = Outbox(1, str(tmp_path / "outbox"))
+    box.recover()
+
+    def fill(owner, name, times):
+        work = getattr(owner, name)
+        left = [times]
+
+        def call(*arguments):
+            if left[0]:
+                left[0] -= 1
+                raise MemoryError
+            return work(*arguments)
+
+        monkeypatch.setattr(owner, name, call)
+
+    return box, fill
+
+
+def test_a_report_that_finds_no_memory_at_first_is_kept(full):
+    box, fill = full
+    fill(room, "_sealed", 1)
+    assert box.add(EVENT, "FF", {"n": 1}) == 1
+    assert (box.waiting, box.dropped, box.gaps) == (1, 0, {})
+    assert box.next()[1:3] == (1, 1)
+
+
+def test_a_report_that_finds_no_memory_twice_is_dropped_with_its_gap(full):
+    box, fill = full
+    fill(room, "_sealed", 2)
+    assert box.add(EVENT, "FF", {"n": 1}) == 1
+    assert (box.waiting, box.dropped, box.gaps) == (0, 1, {EVENT: [1, 1, 1, 1, 1]})
+    assert box.add(EVENT, "FF", {"n": 2}) == 2
+
+
+def test_where_not_even_the_gap_can_be_noted_the_number_is_the_next_ones(full):
+    box, fill = full
+    fill(room, "_sealed", 2)
+    fill(box, "_note_gap", 1)
+    box.add(EVENT, "FF", {"n": 1})
+    assert (box.waiting, box.dropped, box.gaps) == (0, 1, {})
+    assert box.add(EVENT, "FF", {"n": 2}) == 1
+    assert box.next()[1:3] == (1, 1)
+
+
+def test_a_record_that_finds_no_memory_to_be_read_is_handed_out_the_next_time(full):
+    box, fill = full
+    for number in range(2):
+        box.add(EVENT, "FF", {"n": number})
+    record = box.next()
+    box.undone(record)
+    fill(room, "_whole", 1)
+    with pytest.raises(MemoryError):
+        box.next()
+    assert [box.next()[2], box.next()[2]] == [1, 2]
+    fill(room, "_whole", 1)
+    box.add(EVENT, "FF", {"n": 3})
+    with pytest.raises(MemoryError):
+        box.next()
+    assert box.next()[2] == 3

@@ -226,6 +226,12 @@ def test_a_wanted_reset_is_no_crash(play):
     assert play(*wanted * 6, *boot(), "boots")[-1][1] is False
 
 
+def test_a_reset_for_a_task_that_kept_dying_is_a_crash(play):
+    loop = [*boot(), ("mark_intent", "vital:modem"), ("wait", 5)]
+    assert play(*loop * 3, *boot(), "boots")[-1][1:] == [True, False]
+    assert play(*loop * 6, *boot(), "boots")[-1][1:] == [True, True]
+
+
 def test_setting_the_clock_hides_no_crash(play):
     loop = [*boot(), ("wait", 10), ("set_clock", 846000000), ("wait", 5)]
     assert play(*loop, *crash(2), *boot(), "boots")[-1][1] is True

@@ -25,9 +25,9 @@ def task(*lives, name="link", vital=True, period_s=10):
     }
 
 
-def live(*tasks, run_s=120):
+def live(*tasks, run_s=120, full_logs=0, refuses=False):
     """Run the tasks under MicroPython in virtual time; return what happened."""
-    case = {"tasks": list(tasks), "run_s": run_s}
+    case = {"tasks": list(tasks), "run_s": run_s, "full_logs": full_logs, "refuses": refuses}
     code = f"import sys; sys.path.insert(0, {str(replay.FIRMWARE)!r}); "
     code += f"exec(open({str(replay.UNIT / 'mp_supervisor.py')!r}).read())"
     done = subprocess.run(
@@ -150,6 +150,32 @@ def test_memory_is_freed_when_a_task_runs_out_of_it():
     result = live(HEALTHY, task([["memory"]], WELL))
     assert len(of(result, "freed")) == 1
     assert result["counters"]["memory_errors"] == 1
+
+
+@pytest.mark.parametrize("full_logs", [1, 2, 5])
+def test_a_death_that_finds_no_memory_to_be_told_ends_neither_the_watch_nor_the_next_life(full_logs):
+    result = live(HEALTHY, task([["memory"]], WELL), full_logs=full_logs)
+    assert [subject for _, subject in of(result, "start")].count("link") == 2
+    assert result["counters"]["memory_errors"] == 1 + min(full_logs, 2)
+    assert "MemoryError" in result["last_error"]
+    assert result["feeds"][-1] > 115_000
+
+
+def test_a_stray_error_that_finds_no_memory_to_be_told_does_not_end_the_watch():
+    result = live(HEALTHY, task([["stray"], *WELL[:-1], ["sleep", 1_000_000]], period_s=2000), full_logs=5)
+    assert result["counters"]["stray_errors"] == 1
+    assert result["feeds"][-1] > 115_000
+
+
+def test_where_a_reset_does_not_help_a_vital_task_is_tried_again_every_minute_and_the_watchdog_is_fed():
+    result = live(HEALTHY, task([["die"]]), run_s=600, refuses=True)
+    starts = [second for second, subject in of(result, "start") if subject == "link"]
+    assert len(of(result, "RESET")) == 1
+    assert len(starts) >= 10
+    assert all(later - earlier <= 62 for earlier, later in zip(starts, starts[1:], strict=False))
+    assert result["feeds"][-1] > 590_000
+    assert max(later - earlier for earlier, later in zip(result["feeds"], result["feeds"][1:], strict=False)) < 10_000
+    assert result["off"] == []
 
 
 def test_an_exception_in_a_task_nobody_waits_for_is_counted_and_the_board_goes_on():

@@ -41,9 +41,9 @@ class VirtualWorld:
         self._micropython = micropython
         self._profile = profile
         self._heap = heap
-        self._flash = self.directory / "flash"
+        self.flash = self.directory / "flash"
         (self.directory / "state").mkdir(parents=True)
-        shutil.copytree(staged_tree(), self._flash)
+        shutil.copytree(staged_tree(), self.flash)
         self._scenario = {
             "directory": str(self.directory),
             "until_ms": until_ms,
@@ -70,7 +70,7 @@ class VirtualWorld:
     def _certificates(self):
         """Make the broker's certificate; returns the paths of it and its key, as DER: not every mbedTLS reads PEM."""
         files = certificates.make(self.directory, "good", names=("localhost",))
-        shutil.copyfile(files.ca, self._flash / "ca.pem")
+        shutil.copyfile(files.ca, self.flash / "ca.pem")
         certificate = x509.load_pem_x509_certificate(files.certificate.read_bytes())
         key = serialization.load_pem_private_key(files.key.read_bytes(), None)
         der, plain = serialization.Encoding.DER, serialization.NoEncryption()
@@ -80,7 +80,7 @@ class VirtualWorld:
         return [str(path) for path in paths]
 
     def _provision(self, settings):
-        (self._flash / "config.json").write_text(json.dumps(settings))
+        (self.flash / "config.json").write_text(json.dumps(settings))
         blobs = {"device_id": DEVICE_ID, "secret": SECRET}
         store = {"hanma": {name: {"blob": text.encode().hex()} for name, text in blobs.items()}}
         (self.directory / "state" / "nvs.json").write_text(json.dumps(store))
@@ -118,7 +118,7 @@ class VirtualWorld:
         """Run the process, in no environment that could change what it does; return its exit status."""
         with open(console, "wb") as log:
             return subprocess.run(
-                command, cwd=self._flash, stdout=log, stderr=log, timeout=timeout_s, check=False, env={"PATH": _PATH}
+                command, cwd=self.flash, stdout=log, stderr=log, timeout=timeout_s, check=False, env={"PATH": _PATH}
             ).returncode
 
     def alone(self, directory, sample_at_ms=()):
