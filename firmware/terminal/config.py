@@ -188,12 +188,11 @@ def _check_choice(value, choices, _):
 
 def _check_word(value, low, high):
     """Printable ASCII without what would end a quoted argument of an AT command."""
-    if not isinstance(value, str) or not low <= len(value) <= high:
-        return f"is not a text of {low} to {high} characters"
-    for letter in value:
+    is_text = isinstance(value, str)
+    for letter in value if is_text else "":
         if not "!" <= letter <= "~" or letter in '"\\':
             return "has a character other than printable ASCII without space, quote and backslash"
-    return None
+    return None if is_text and low <= len(value) <= high else f"is not a text of {low} to {high} characters"
 
 
 def _check_digits(value, low, high):
