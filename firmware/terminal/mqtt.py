@@ -27,6 +27,7 @@ _ANSWER_MS = const(20000)  # PUBACK, SUBACK, PINGRESP; Cat1 pages within 2.56 s,
 
 _CONNACK = const(0x20)
 _PUBLISH = const(0x30)
+_PUBACK = const(0x40)
 _SUBACK = const(0x90)
 _TYPE = const(0xF0)
 _DUP = const(8)
@@ -112,7 +113,7 @@ class Session:
         self._codec = None
         self._connack = None  # its return code
         self._writing = asyncio.Lock()
-        self._codes = {}  # packet id -> what came back: SUBACK's code, 0 for a PUBACK, None while there is neither
+        self._codes = {}  # packet id -> what came back: SUBACK's code, 0 for a PUBACK; till then minus the type that is awaited
         self._last_id = 0
         self._news = asyncio.Event()  # a code came, an id is free, or the session is over
         self._reader = None  # the task in run()
@@ -125,7 +126,7 @@ class Session:
         Four may be on their way at once, a fifth waits. Raises MqttError: 'too_long' leaves the session
         alone, any other code ends it. May be cancelled; in the middle of a packet that ends the session.
         """
-        work = self._send(qos, self._codec.publish, topic, payload, retain, qos)
+        work = self._send(_PUBACK if qos else 0, self._codec.publish, topic, payload, retain, qos)
         await self._in_time(work, timeout_ms, "publish")
 
     async def run(self):
@@ -139,7 +140,6 @@ class Session:
         try:
             while True:
                 await self._receive()
-                await asyncio.sleep_ms(0)  # a full buffer of short packets would hold the loop
         except asyncio.CancelledError:
             self._check()  # another task of ours found the link dead
             raise
@@ -159,24 +159,25 @@ class Session:
             self.over("closed")
             await self._stream.close()
 
-    async def _send(self, is_answered, encode, *arguments):
-        """Send one packet; one that is answered has an id and ends with the code that comes back. A PUBLISH that is not
-        answered in half the time goes out again, with the same id and marked DUP.
+    async def _send(self, answer, encode, *arguments):
+        """Send one packet. answer: the type of the packet that answers it, 0 for none; one that is answered has an id and ends
+        with the code that comes back. A PUBLISH that is not answered in half the time goes out again, with the same id and
+        marked DUP.
         """
         codes = self._codes
         news = self._news
         packet_id = 0
         try:
-            if is_answered:
+            if answer:
                 while len(codes) >= _WINDOW and not self.failure:
                     news.clear()
                     await news.wait()
                 self._last_id = packet_id = self._last_id % _LAST_ID + 1
-                codes[packet_id] = None
-            kind = await self._put(packet_id, 0, encode, arguments)
+                codes[packet_id] = -answer
+            await self._put(packet_id, 0, encode, arguments)
             half_ms = self._answer_ms // 2
             due_ms = time.ticks_add(time.ticks_ms(), half_ms)
-            while is_answered and codes[packet_id] is None:
+            while answer and codes[packet_id] < 0:
                 self._check()
                 if not self._reader:
                     await self._receive()
@@ -186,7 +187,7 @@ class Session:
                     await asyncio.wait_for_ms(news.wait(), max(0, time.ticks_diff(due_ms, time.ticks_ms())))
                 except asyncio.TimeoutError:
                     due_ms = time.ticks_add(due_ms, half_ms)
-                    if kind == _PUBLISH and codes[packet_id] is None:
+                    if codes[packet_id] == -_PUBACK:
                         await self._put(packet_id, _DUP, encode, arguments)
             return codes.get(packet_id)
         finally:
@@ -194,7 +195,7 @@ class Session:
             news.set()
 
     async def _put(self, packet_id, mark, encode, arguments):
-        """Let the codec write one packet, mark its first byte, send it in one piece; return its type."""
+        """Let the codec write one packet, mark its first byte, send it in one piece."""
         wire = self._wire
         async with self._writing:
             self._check()
@@ -207,9 +208,7 @@ class Session:
             except EOFError:
                 pass  # written; the codec would now wait for the answer
             self._buffer[_EVERYDAY] |= mark
-            kind = self._buffer[_EVERYDAY] & _TYPE
             await self._write(_EVERYDAY, wire.out)
-            return kind
 
     async def _write(self, start, end):
         try:
@@ -268,6 +267,7 @@ class Session:
 
     async def _receive(self):
         """Take in one packet and deal with it."""
+        await asyncio.sleep_ms(0)  # a full buffer of short packets would hold the loop
         buffer = self._buffer
         size = self._measure()
         while not size:
@@ -333,6 +333,8 @@ class Session:
         """Note what the packet in buffer[:end] says; return whether its PUBACK is to be sent."""
         buffer = self._buffer
         kind = buffer[0] & _TYPE
+        if (kind == _CONNACK) != (self._connack is None):
+            raise self._broken("protocol")  # it comes first, and once
         if kind == _PUBLISH:
             wire = self._wire
             wire.at = 0
@@ -349,7 +351,7 @@ class Session:
             self._connack = buffer[3]
         elif size > 2:
             packet_id = buffer[2] << 8 | buffer[3]
-            if packet_id in self._codes:
+            if self._codes.get(packet_id) == -kind:
                 self._codes[packet_id] = buffer[4] if kind == _SUBACK else 0
                 self._news.set()
         return False

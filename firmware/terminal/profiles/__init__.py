@@ -9,6 +9,7 @@ from micropython import const
 
 REQUEST_ID = "{request_id}"
 _MAX_REQUEST_ID = const(64)
+_BLANK = const(32)
 
 
 class Profile:
@@ -39,8 +40,13 @@ class Profile:
         if not topic.startswith(command):
             return None
         rest = topic[len(command) :]
+        if len(rest) > _MAX_REQUEST_ID:
+            return ""
+        for byte in rest:
+            if byte in b"/+#" or byte < _BLANK:
+                return ""  # no topic can answer it: the broker would end the session, and the next one
         try:
-            return "" if len(rest) > _MAX_REQUEST_ID or b"/" in rest else str(rest, "utf-8")
+            return str(rest, "utf-8")
         except ValueError:
             return ""
 
