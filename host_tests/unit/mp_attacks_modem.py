@@ -174,7 +174,7 @@ async def _heal(bench):
 async def rubbish_for_minutes_ends_no_task_and_the_driver_heals():
     async with Bench() as bench:
         for seed in (3, 5):
-            assert await _campaign(bench, Dice(seed), 150) <= _LINKS_MOST
+            assert await _campaign(bench, Dice(seed), 250) <= _LINKS_MOST
             await _heal(bench)
 
 
@@ -183,7 +183,7 @@ async def rubbish_leaves_nothing_behind_on_the_heap():
     async with Bench() as bench:
         heaps = []
         for _ in range(3):
-            await _campaign(bench, Dice(7), 60)
+            await _campaign(bench, Dice(7), 100)
             await _heal(bench)
             world.events.clear()
             await asyncio.sleep_ms(5)
