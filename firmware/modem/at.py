@@ -58,11 +58,12 @@ def numbers(value):
 
 
 def text(value):
-    """Return an answer's bytes as text without quotes; a question mark when noise is among them."""
-    try:
-        return value.strip(b' "').decode()
-    except UnicodeError:
-        return "?"
+    """Return an answer's bytes as text without quotes; a question mark when noise is among them: it goes into reports."""
+    value = value.strip(b' "')
+    for byte in value:
+        if not 32 <= byte < 127:
+            return "?"
+    return value.decode()
 
 
 def dbm(value, index, top, step, lowest):

@@ -194,7 +194,7 @@ def decode(payload):
         if sum([text.count(digit) for digit in "0123456789"]) > _MAX_DIGITS:
             raise Malformed("digits")
         try:
-            value = json.loads(text)
+            value = "\0" not in text and json.loads(text)  # MicroPython would take a zero for the end
         except (ValueError, MemoryError):
             raise Malformed("json") from None
         if not isinstance(value, str):
@@ -291,6 +291,9 @@ def _job(value):
     # It goes back in our reports: no control characters, no half surrogates that no JSON parser takes.
     if min(value) < " " or ord(max(value)) >= 0xD800 or len(value.encode()) > _MAX_JOB:
         return False
+    for letter in value:
+        if chr(ord(letter)) != letter:  # MicroPython takes a letter that is written longer than need be
+            return False
     return value
 
 
