@@ -89,7 +89,8 @@ def check(given):
         problems.append(f"{len(strange)} names are not settings; they are ignored")
     else:
         for name in sorted(strange):
-            problems.append(f"{_show(name[:_NAME_CHARS])} is not a setting; it is ignored")
+            shown = "".join([letter if " " <= letter <= "~" else "?" for letter in name[:_NAME_CHARS]])
+            problems.append(f"{_show(shown)} is not a setting; it is ignored")
     return values, problems
 
 
