@@ -1,4 +1,4 @@
-"""A modem that means harm: the driver lives, heals, keeps its heap and never holds the loop. The cases are in mp_attacks_modem.py."""
+"""A modem that means harm: the driver lives, heals, keeps its heap and never holds the loop; the cases: mp_attacks_modem.py."""
 
 import pytest
 

@@ -1,9 +1,10 @@
 """Puts messages on the desk, on either interpreter, and tells what came of them; and lets it send, on MicroPython only.
 
 case: {"profile", "messages": [[topic, payload as hex, retained] ...]}, or {"send": [[code, body as hex] ...], "fails": [what the
-first calls of publish() raise: "closed" (the session is over), "modem" (its stream failed), "memory", "too_long"]}.
+first calls of publish() raise: "closed" (the session is over), "modem" (its stream failed), "memory", "too_long"]}. With "times" the messages come so often, and what the heap gained is told.
 """
 
+import gc
 from binascii import unhexlify
 
 from modem.borrow import borrow
@@ -84,8 +85,16 @@ def _desk(parts, profile, outbox):
 def _take(case):
     parts = _Parts()
     room = _desk(parts, case["profile"], _Outbox([]))
-    for topic, payload, retained in case["messages"]:
-        room.on_message(unhexlify(topic), memoryview(unhexlify(payload)), retained, False)
+    heap = []
+    for _ in range(case.get("times", 1)):
+        for topic, payload, retained in case["messages"]:
+            room.on_message(unhexlify(topic), memoryview(unhexlify(payload)), retained, False)
+        if "times" in case:
+            del parts.told[:]
+            gc.collect()
+            heap.append(gc.mem_alloc())
+    if heap:
+        return {"growth": heap[-1] - heap[1]}
     return {"told": parts.told, "counters": room.counters, "answers": [answer[:3] for answer in room._answers]}
 
 
@@ -135,7 +144,9 @@ async def _send(case, asyncio, modem_error):
             errors.append(type(error).__name__)
     left = [record[2] for record in outbox.records]
     waiting = [answer[0] for answer in room._answers]
-    return {"sent": session.sent, "done": outbox.finished, "left": left, "waiting": waiting, "unsent": room.counters["unsent"], "errors": errors}
+    told = {"sent": session.sent, "done": outbox.finished, "left": left, "waiting": waiting, "errors": errors}
+    told["unsent"] = room.counters["unsent"]
+    return told
 
 
 def run(case):
