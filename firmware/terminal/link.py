@@ -90,7 +90,7 @@ class Link:
             if cause:
                 return cause
             way = None  # the session lasts: give the memory back
-            reader = asyncio.create_task(session.run())
+            reader = asyncio.create_task(_read(session))
             await self._desk.log_in(session)
             self._came_up(session)
             await self._desk.serve(session, reader)
@@ -147,6 +147,14 @@ class Link:
             await stream.close()
         except (OSError, ModemError):
             pass
+
+
+async def _read(session):
+    """Read until the session is over; whoever serves it sees that it is. A task's error that nobody awaits is told as a stray."""
+    try:
+        await session.run()
+    except (MqttError, ModemError, OSError):
+        pass
 
 
 async def _ended(reader):

@@ -51,7 +51,7 @@ async def connect(session, client_id, user, password, keepalive_s, will=None, ti
 
 
 async def _connect(session):
-    await session._send(0, _say_connect, session)
+    await session._send(0, 0, _say_connect, session)
     while session._connack is None:
         await session._receive()
 
@@ -71,6 +71,6 @@ async def subscribe(session, topic, qos=1, timeout_ms=None):
     """
     if len(topic) > _MAX_FILTER:
         raise MqttError("too_long", "subscribe")
-    work = session._send(_SUBACK, session._codec.subscribe, topic, qos)
+    work = session._send(_SUBACK, session._answer_ms, session._codec.subscribe, topic, qos)
     if await session._in_time(work, timeout_ms, "subscribe") > _GRANTED:
         raise MqttError("subscribe_refused", "subscribe")
