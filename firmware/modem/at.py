@@ -59,11 +59,12 @@ def numbers(value):
 
 
 def text(value):
-    """Return an answer's bytes as text without quotes; a question mark when noise is among them."""
-    try:
-        return value.strip(b' "').decode()
-    except UnicodeError:
-        return "?"
+    """Return an answer's bytes as text without quotes; a question mark when noise is among them: it goes into reports."""
+    value = value.strip(b' "')
+    for byte in value:
+        if not 32 <= byte < 127:
+            return "?"
+    return value.decode()
 
 
 def dbm(value, index, top, step, lowest):
@@ -75,7 +76,7 @@ def dbm(value, index, top, step, lowest):
 class Conversation:
     """One UART's AT conversation with at most one command in flight."""
 
-    def __init__(self, dialect, window_bytes=256, line_bytes=192):
+    def __init__(self, dialect, window_bytes=64, line_bytes=192):
         self._urcs = dialect.URCS
         self._raws = dialect.RAWS
         self._finals = RESULTS + dialect.FINALS
@@ -96,12 +97,14 @@ class Conversation:
         self._answer = None
         self._commas = 0
         self._armed = False  # a prompt is awaited
+        self._marked = False  # but not in this line: it had a mark inside
         self._strict = False
         self._early = False  # neither the answer nor the prompt has come
         self._sink = None
         self.name = None  # of the last URC
         self.ok = False  # how the last command ended
         self.count = 0  # bytes of the last DATA
+        self.judged = 0  # lines that were not blank
         self.unknown = 0  # lines dropped because nobody knows them
         self.overlong = 0  # lines dropped because they exceed the buffer
         self.stale = 0  # answers and results that no command waited for
@@ -129,7 +132,7 @@ class Conversation:
         self._state = _LINES
         self._target = None
         self._fill = 0
-        self._overflow = False
+        self._overflow = self._marked = False
 
     def feed(self, count):
         """`count` bytes lie at the start of the window; those fed before have been used up."""
@@ -167,7 +170,7 @@ class Conversation:
         whole = stop >= 0
         if not whole:
             stop = self._end
-        if self._armed:
+        if self._armed and not self._marked:
             mark = self._buffer.find(b">", start, stop)
             if mark >= 0:
                 return self._take_prompt(start, mark)
@@ -188,6 +191,7 @@ class Conversation:
             return self._judge()
         self._keep(mark, mark + 1)
         self._at = mark + 1
+        self._marked = True
         return _NOTHING
 
     def _keep(self, start, stop):
@@ -228,10 +232,14 @@ class Conversation:
         self._tidy()
         length = self._length = self._fill
         self._fill = 0
+        self._marked = False
         if self._overflow:
             self._overflow = False
             self.overlong += 1
             return _NOTHING
+        if not length:  # half of all lines
+            return _NOTHING
+        self.judged += 1
         row = self._row(self._raws, length)
         raw = self._field(self._skip, self._raws[row] - 48) if row else -1
         if self._answer and self._is_answer():
@@ -250,7 +258,7 @@ class Conversation:
             self.name = self._urcs[row : self._urcs.find(b"\n", row)].decode()
             return _URC
         self._skip = 0
-        if not length or length > 1 and self._line.startswith(b"AT"):  # an echo
+        if length > 1 and self._line.startswith(b"AT"):  # an echo
             return _NOTHING
         if self._answer == b"" and self._line[0] > 47:  # neither + nor * nor a quote
             self._early = False

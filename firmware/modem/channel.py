@@ -18,7 +18,8 @@ from micropython import const
 from modem.at import ModemError, text
 
 _PIECE = const(256)  # bytes given to the UART at once: 22 ms at 115200 where its buffer is full
-_ROUNDS = const(4)  # windows taken up before other tasks run
+_ROUNDS = const(16)  # windows taken up before other tasks run
+_LINES = const(8)  # lines, after which the rest of the rounds waits: rubbish in short lines is what costs most
 _PROBES = const(5)  # AT x 5, then the modem counts as dead
 _TICK_MS = const(250)
 _ROW = (None, None, 9000, 0)  # a row's defaults; 9 s is the manual's for most commands
@@ -60,7 +61,10 @@ class Pending:
             if not await wait_for(self._event, timeout_ms):
                 self.finish(None, "timeout")
         if self.error:
-            raise ModemError(self.error, self.doing)
+            doing = self.doing
+            if isinstance(doing, bytes):
+                doing = doing.partition(b"=")[0]  # what follows may be a password
+            raise ModemError(self.error, doing)
         return self.value
 
 
@@ -95,6 +99,13 @@ class Channel:
         self._queue.insert(0 if first else len(self._queue), command)
         self._start_next()
         return command
+
+    def submit_once(self, row):
+        """Queue a row nobody waits for, unless it waits or is in flight already."""
+        for command in self._queue + [self._current]:
+            if command and command._row[0] == row[0]:
+                return
+        self.submit(Command(row))
 
     async def ask(self, row, careful=True, strict=False):
         """Send a dialect's row and return the value of its answer (bytes) or None; careful, strict: see Command.
@@ -156,8 +167,9 @@ class Channel:
     # --- bytes in
 
     def pump(self):
-        """Take up what the UART has, at most four windows of it; return whether there was anything."""
+        """Take up what the UART has, at most 1 KiB or so many lines; return whether there was anything."""
         talk = self._talk
+        last = talk.judged + _LINES
         for turn in range(_ROUNDS):
             count = self._uart.readinto(talk.window)
             if not count:
@@ -167,6 +179,8 @@ class Channel:
             while kind:
                 self._take(kind)
                 kind = talk.next()
+            if talk.judged >= last:
+                break
         return True
 
     def _take(self, kind):

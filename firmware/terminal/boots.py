@@ -74,7 +74,10 @@ def load_volatile(store):
     _magic, store._set_s, store._saved_s, size, intent_size = struct.unpack_from(_RTC_HEAD, data)
     store._volatile = bytes(data[head : head + size])
     if intent_size:
-        store.intent = bytes(data[head + size : head + size + intent_size]).decode()
+        try:
+            store.intent = bytes(data[head + size : head + size + intent_size]).decode()
+        except UnicodeError:
+            store.intent = "?"
         store._write_rtc()
     elapsed_s = store.now_s() - store._saved_s
     return (store._volatile, elapsed_s) if size and elapsed_s >= 0 else (None, None)

@@ -15,6 +15,8 @@ from terminal.parts import Config
 
 _INTERLOCK = borrow("recall")
 _FILE_BYTES = const(8192)  # bounds what a parser of untrusted nesting may be given on a 16 KiB stack
+_MOST_STRANGE = const(16)  # names that are told one by one
+_NAME_CHARS = const(40)
 _ENOENT = const(2)
 _REQUEST_ID = "{request_id}"
 
@@ -89,8 +91,13 @@ def check(given):
             else:
                 problems.append(f"{name} is not given")
         values[name] = default if wrong else value
-    for name in sorted(set(given) - set(values)):
-        problems.append(f"{_show(name)} is not a setting; it is ignored")
+    strange = [name for name in given if name not in values]
+    if len(strange) > _MOST_STRANGE:  # a file of nothing else would take the heap with it
+        problems.append(f"{len(strange)} names are not settings; they are ignored")
+    else:
+        for name in sorted(strange):
+            shown = "".join([letter if " " <= letter <= "~" else "?" for letter in name[:_NAME_CHARS]])
+            problems.append(f"{_show(shown)} is not a setting; it is ignored")
     return values, problems
 
 

@@ -17,6 +17,7 @@ from terminal.outbox import ALARM, EVENT, POSITION
 
 _ACK_MS = const(20000)  # a PUBACK later than this is a dead link
 _ANSWERS = const(16)  # answers that wait for the line at the most
+_ROOM_MS = const(1000)  # after a MemoryError others soon give their memory back
 _SENDERS = const(2)  # reports in flight; the session takes four, an answer and a heartbeat never wait for a backlog
 
 
@@ -85,7 +86,9 @@ class Desk:
             return
         counters["orders"] += 1
         try:
-            action, job, issued_ms, barred, out_of_service = protocol.parse_command(profile.decode_command(payload))
+            action, job, issued_ms, barred, out_of_service = protocol.parse_command(
+                profile.decode_command(payload), payload
+            )
         except protocol.Malformed:
             counters["malformed"] += 1
             self.answer(request_id, 500, "malformed")
@@ -161,11 +164,12 @@ class Desk:
                 try:
                     body = protocol.answer(code, text, self._parts.clock.wall_ms(), job)
                     await session.publish(profile.response_topic(request_id), profile.encode_response(body), 1, _ACK_MS)
-                except (MqttError, OSError, MemoryError) as error:
-                    answers.insert(0, waiting)
-                    if isinstance(error, MemoryError):
-                        raise
-                    return  # the reader sees the same and ends the session; the answer is for the next one
+                except BaseException as error:
+                    if not self._is_hopeless(session, error):
+                        answers.insert(0, waiting)
+                        if _ends(session, error):
+                            return  # the answer is for the next session
+                        await asyncio.sleep_ms(_ROOM_MS)
             self._to_answer.clear()
             await self._to_answer.wait()
 
@@ -181,15 +185,21 @@ class Desk:
                 continue
             try:
                 await self._publish(session, record[3], self._dated(record))
-            except (MqttError, OSError) as error:
-                if session.failure or isinstance(error, OSError):
+            except BaseException as error:
+                if not self._is_hopeless(session, error):
                     outbox.undone(record)
-                    return  # the reader sees the same and ends the session
-                self.counters["unsent"] += 1  # longer than the session takes: nobody will ever have it
-            except (asyncio.CancelledError, MemoryError):
-                outbox.undone(record)
-                raise
+                    if _ends(session, error):
+                        return
+                    await asyncio.sleep_ms(_ROOM_MS)
+                    continue
             outbox.done(record)
+
+    def _is_hopeless(self, session, error):
+        """Return whether what failed so will never be sent, and count it: too long, or not what we write."""
+        if session.failure or not isinstance(error, (MqttError, ValueError, TypeError, AttributeError)):
+            return False
+        self.counters["unsent"] += 1
+        return True
 
     def _tell_gaps(self):
         """Report what had to be dropped, so that every missing number is explained."""
@@ -230,3 +240,12 @@ class Desk:
 
     async def _publish(self, session, code, content):
         await session.publish(self._profile.up_topic, protocol.uplink(code, content), 1, _ACK_MS)
+
+
+def _ends(session, error):
+    """Return True where the session is over, which its reader tells; False where it is to be tried again. Raises anything else."""
+    if isinstance(error, MemoryError) and not session.failure:
+        return False
+    if session.failure and isinstance(error, Exception):
+        return True
+    raise error

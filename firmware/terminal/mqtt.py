@@ -2,7 +2,8 @@
 
 Owns one connection's publishes in flight, its keepalive and its buffer. umqtt.simple (1.3.4 and 1.8.0)
 reads and writes a wire in memory; this room moves whole packets between wire and stream, one write a packet,
-and never blocks. Clean session always: a stale order must not wait at the broker. Times are ticks in ms.
+and never blocks; the PUBACKs of messages that came together leave together, for each write costs the modem a command. Clean
+session always: a stale order must not wait at the broker. Times are ticks in ms.
 
 The buffer is made when this module is loaded and lent to one session after the other: an order is taken in
 without asking the heap for room. Everyday packets arrive in its first part, what we send is put together in the
@@ -17,16 +18,18 @@ from micropython import const
 _MAX_PAYLOAD = const(4096)  # what a command may have; more is read off the stream and dropped
 _LONGEST = const(_MAX_PAYLOAD + 5 + 2 + 256 + 2)  # payload, fixed header, topic with its length, packet id
 _EVERYDAY = const(_LONGEST - 2048)  # buffer[:_EVERYDAY] is for what arrives, the rest up to _LONGEST for what we send
-_BUFFER_BYTES = const(_LONGEST + 4)  # a PUBACK at the end: it does not wait for a publish to leave
+_BUFFER_BYTES = const(_LONGEST + 64)  # PUBACKs at the end: they do not wait for a publish to leave
 _MAX_COPY = const(256)  # headers and topics are copied out of the buffer, payloads are not
 _WINDOW = const(4)  # publishes on their way at once
 _LAST_ID = const(65530)  # umqtt.simple counts packet ids up for ever; the field has 16 bits
 _MEMORY_TRIES = const(10)  # a message that finds no room on the heap is handed out again: others soon give theirs back
 _MEMORY_MS = const(100)
+_FLOOD_TIMES = const(6)
 _ANSWER_MS = const(20000)  # PUBACK, SUBACK, PINGRESP; Cat1 pages within 2.56 s, a bad cell repeats for ten
 
 _CONNACK = const(0x20)
 _PUBLISH = const(0x30)
+_PUBACK = const(0x40)
 _SUBACK = const(0x90)
 _TYPE = const(0xF0)
 _DUP = const(8)
@@ -109,10 +112,11 @@ class Session:
         self._buffer = _spare.pop() if _spare else memoryview(bytearray(_BUFFER_BYTES))
         self._wire = Wire(self._buffer)
         self._tail = 0  # buffer[:tail] is what has arrived
+        self._owed = _LONGEST  # buffer[_LONGEST:owed] are the PUBACKs to be sent
         self._codec = None
         self._connack = None  # its return code
         self._writing = asyncio.Lock()
-        self._codes = {}  # packet id -> what came back: SUBACK's code, 0 for a PUBACK, None while there is neither
+        self._codes = {}  # packet id -> what came back: SUBACK's code, 0 for a PUBACK; till then minus the type that is awaited
         self._last_id = 0
         self._news = asyncio.Event()  # a code came, an id is free, or the session is over
         self._reader = None  # the task in run()
@@ -122,11 +126,13 @@ class Session:
     async def publish(self, topic, payload, qos=1, timeout_ms=None, retain=False):
         """Publish bytes and await PUBACK (QoS 0: the writing only).
 
-        Four may be on their way at once, a fifth waits. Raises MqttError: 'too_long' leaves the session
-        alone, any other code ends it. May be cancelled; in the middle of a packet that ends the session.
+        Four may be on their way at once, a fifth waits. timeout_ms: of silence; while a flood of messages comes in ahead of the
+        PUBACK, six times that. Raises MqttError: 'too_long' leaves the session alone, any other code ends it. May be cancelled;
+        in the middle of a packet that ends the session.
         """
-        work = self._send(qos, self._codec.publish, topic, payload, retain, qos)
-        await self._in_time(work, timeout_ms, "publish")
+        timeout_ms = timeout_ms or self._answer_ms
+        work = self._send(_PUBACK if qos else 0, timeout_ms, self._codec.publish, topic, payload, retain, qos)
+        await self._in_time(work, _FLOOD_TIMES * timeout_ms, "publish")
 
     async def run(self):
         """Read for ever: hand out messages, acknowledge them, ping.
@@ -139,7 +145,6 @@ class Session:
         try:
             while True:
                 await self._receive()
-                await asyncio.sleep_ms(0)  # a full buffer of short packets would hold the loop
         except asyncio.CancelledError:
             self._check()  # another task of ours found the link dead
             raise
@@ -152,49 +157,57 @@ class Session:
         """Send DISCONNECT, so that the broker keeps the will to itself, and close the stream."""
         try:
             if not self.failure:
-                await self._in_time(self._send(0, self._codec.disconnect), None, "disconnect")
+                await self._in_time(self._send(0, 0, self._codec.disconnect), None, "disconnect")
         except MqttError:
             pass
         finally:
             self.over("closed")
             await self._stream.close()
 
-    async def _send(self, is_answered, encode, *arguments):
-        """Send one packet; one that is answered has an id and ends with the code that comes back. A PUBLISH that is not
-        answered in half the time goes out again, with the same id and marked DUP.
+    async def _send(self, answer, patience_ms, encode, *arguments):
+        """Send one packet. answer: the type of the packet that answers it, 0 for none; one that is answered has an id and ends
+        with the code that comes back. A PUBLISH that is not answered in half of patience_ms goes out once more, with the same id
+        and marked DUP.
         """
         codes = self._codes
         news = self._news
         packet_id = 0
         try:
-            if is_answered:
+            if answer:
                 while len(codes) >= _WINDOW and not self.failure:
                     news.clear()
                     await news.wait()
                 self._last_id = packet_id = self._last_id % _LAST_ID + 1
-                codes[packet_id] = None
-            kind = await self._put(packet_id, 0, encode, arguments)
-            half_ms = self._answer_ms // 2
-            due_ms = time.ticks_add(time.ticks_ms(), half_ms)
-            while is_answered and codes[packet_id] is None:
+                codes[packet_id] = -answer
+            await self._put(packet_id, 0, encode, arguments)
+            began = due_ms = time.ticks_ms()
+            repeat = answer == _PUBACK
+            while answer and codes[packet_id] < 0:
                 self._check()
                 if not self._reader:
                     await self._receive()
                     continue
+                now = time.ticks_ms()
+                if time.ticks_diff(now, due_ms) >= 0:
+                    if min(time.ticks_diff(now, began), time.ticks_diff(now, self._heard_ms)) >= patience_ms:
+                        raise self._broken("no_answer")
+                    if repeat and due_ms != began:
+                        repeat = False
+                        await self._put(packet_id, _DUP, encode, arguments)
+                    due_ms = time.ticks_add(due_ms, (patience_ms + 1) >> 1)
+                    continue
                 news.clear()
                 try:
-                    await asyncio.wait_for_ms(news.wait(), max(0, time.ticks_diff(due_ms, time.ticks_ms())))
+                    await asyncio.wait_for_ms(news.wait(), time.ticks_diff(due_ms, now))
                 except asyncio.TimeoutError:
-                    due_ms = time.ticks_add(due_ms, half_ms)
-                    if kind == _PUBLISH and codes[packet_id] is None:
-                        await self._put(packet_id, _DUP, encode, arguments)
+                    pass
             return codes.get(packet_id)
         finally:
             codes.pop(packet_id, None)
             news.set()
 
     async def _put(self, packet_id, mark, encode, arguments):
-        """Let the codec write one packet, mark its first byte, send it in one piece; return its type."""
+        """Let the codec write one packet, mark its first byte, send it in one piece."""
         wire = self._wire
         async with self._writing:
             self._check()
@@ -207,9 +220,7 @@ class Session:
             except EOFError:
                 pass  # written; the codec would now wait for the answer
             self._buffer[_EVERYDAY] |= mark
-            kind = self._buffer[_EVERYDAY] & _TYPE
             await self._write(_EVERYDAY, wire.out)
-            return kind
 
     async def _write(self, start, end):
         try:
@@ -258,7 +269,7 @@ class Session:
                 await asyncio.sleep_ms(due_ms - quiet_ms)
                 continue
             try:
-                await self._in_time(self._send(0, self._codec.ping), None, "ping")
+                await self._in_time(self._send(0, 0, self._codec.ping), None, "ping")
             except Exception:  # of any stream; _write() has ended the session, or this does
                 self.over("no_answer")
                 return
@@ -268,11 +279,14 @@ class Session:
 
     async def _receive(self):
         """Take in one packet and deal with it."""
+        await asyncio.sleep_ms(0)  # a full buffer of short packets would hold the loop
         buffer = self._buffer
         size = self._measure()
         while not size:
             await self._fill(_EVERYDAY)
             size = self._measure()
+        if size < 0:
+            raise self._broken("protocol")
         end = min(size, _LONGEST)
         is_long = size > _EVERYDAY
         if is_long:
@@ -284,7 +298,7 @@ class Session:
             tries = _MEMORY_TRIES
             while tries:
                 try:
-                    is_acknowledged = self._decode(size, end)
+                    self._decode(size, end)
                     break
                 except MemoryError:
                     tries -= 1
@@ -301,10 +315,12 @@ class Session:
         finally:
             if is_long:
                 self._writing.release()
-        if is_acknowledged:
+        owed = self._owed
+        if owed > _LONGEST and (owed == _BUFFER_BYTES or not 0 < self._measure() <= self._tail):
             async with self._writing:
                 self._check()
-                await self._write(_LONGEST, _BUFFER_BYTES)
+                await self._write(_LONGEST, owed)
+            self._owed = _LONGEST
 
     async def _fill(self, limit):
         """Read what there is, at most up to buffer[limit]."""
@@ -314,7 +330,7 @@ class Session:
         self._tail += n
 
     def _measure(self):
-        """Size of the packet that arrives, with its header; 0 while that cannot be told."""
+        """Size of the packet that arrives, with its header; 0 while that cannot be told, -1 when it is none."""
         buffer = self._buffer
         size = 0
         for i in range(1, 5):
@@ -327,32 +343,33 @@ class Session:
                 if flags & _QOS <= _QOS1 if flags & _TYPE == _PUBLISH else _SIZES[flags >> 4] == size:
                     return size
                 break
-        raise self._broken("protocol")
+        return -1
 
     def _decode(self, size, end):
-        """Note what the packet in buffer[:end] says; return whether its PUBACK is to be sent."""
+        """Note what the packet in buffer[:end] says."""
         buffer = self._buffer
         kind = buffer[0] & _TYPE
+        if (kind == _CONNACK) != (self._connack is None):
+            raise self._broken("protocol")  # it comes first, and once
         if kind == _PUBLISH:
             wire = self._wire
             wire.at = 0
             wire.end = end
             wire.size = size
-            wire.out = _LONGEST
+            wire.out = self._owed
             wire.limit = _BUFFER_BYTES
             try:
                 self._codec.wait_msg()
             except (EOFError, AssertionError):
                 raise self._broken("protocol") from None
-            return wire.out > _LONGEST
-        if kind == _CONNACK:
+            self._owed = wire.out
+        elif kind == _CONNACK:
             self._connack = buffer[3]
         elif size > 2:
             packet_id = buffer[2] << 8 | buffer[3]
-            if packet_id in self._codes:
+            if self._codes.get(packet_id) == -kind:
                 self._codes[packet_id] = buffer[4] if kind == _SUBACK else 0
                 self._news.set()
-        return False
 
     def _on_publish(self, topic, payload):
         """The codec has read a PUBLISH."""

@@ -6,7 +6,9 @@ from umqtt import simple
 from terminal.mqtt import MqttError
 
 _MAX_FILTER = const(122)  # umqtt.simple 1.3.4 writes one byte of remaining length in SUBSCRIBE
-_REFUSED = const(0x80)
+_GRANTED = const(2)  # SUBACK's highest code that grants
+_LAST_REFUSAL = const(5)  # CONNACK's codes beyond it mean nothing
+_SUBACK = const(0x90)
 
 
 class Refused(MqttError):
@@ -42,12 +44,14 @@ async def connect(session, client_id, user, password, keepalive_s, will=None, ti
     await session._in_time(_connect(session), timeout_ms, "connect")
     codec.lw_topic = codec.lw_msg = None  # said: the session need not keep it
     if session._connack:
+        if session._connack > _LAST_REFUSAL:
+            raise session._broken("protocol")
         session.over("refused")
         raise Refused(session._connack, "connect")
 
 
 async def _connect(session):
-    await session._send(0, _say_connect, session)
+    await session._send(0, 0, _say_connect, session)
     while session._connack is None:
         await session._receive()
 
@@ -63,10 +67,10 @@ def _say_connect(session):
 async def subscribe(session, topic, qos=1, timeout_ms=None):
     """Subscribe to a filter (bytes, at most 122) and await SUBACK.
 
-    Raises MqttError: 'subscribe_refused' for 0x80, and as Session.publish().
+    Raises MqttError: 'subscribe_refused' for 0x80 and what else grants nothing, and as Session.publish().
     """
     if len(topic) > _MAX_FILTER:
         raise MqttError("too_long", "subscribe")
-    work = session._send(1, session._codec.subscribe, topic, qos)
-    if await session._in_time(work, timeout_ms, "subscribe") == _REFUSED:
+    work = session._send(_SUBACK, session._answer_ms, session._codec.subscribe, topic, qos)
+    if await session._in_time(work, timeout_ms, "subscribe") > _GRANTED:
         raise MqttError("subscribe_refused", "subscribe")

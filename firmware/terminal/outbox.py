@@ -20,6 +20,10 @@ _RANKS = const(3)
 _SEGMENT_B = const(4096)  # one block of LittleFS
 _MOST_SEGMENTS = const(64)  # 256 KiB: some 1200 records
 _MOST_LOOSE = const(16)  # records that flash would not take
+_MOST_BODY_B = const(4096)  # twice what a session can send; a longer one is a damaged head
+_MOST_FALSE = const(16)  # places in a segment that look like a record and are none: with more of them its rest is given up
+_PIECE_B = const(256)  # what is searched for the next record at a time
+_GAPS_B = const(512)
 _ENOSPC = const(28)
 _HEAD = "<2sHHIII"  # magic, length of the body, action code, boot, sequence, CRC-32 of all but magic and itself
 _HEAD_B = const(18)
@@ -178,10 +182,13 @@ class Outbox:
 
     def _load_gaps(self):
         try:
-            with open(self._directory + "/gaps") as file:
-                self.gaps = {row[0]: row[1:] for row in json.loads(file.read())}
-        except (OSError, ValueError, TypeError, IndexError):
-            self.gaps = {}
+            with open(self._directory + "/gaps", "rb") as file:
+                rows = json.loads(str(file.read(_GAPS_B), "utf-8"))
+        except (OSError, ValueError, MemoryError):
+            return
+        for row in rows if isinstance(rows, list) else ():
+            if isinstance(row, list) and [type(number) for number in row] == [int] * 6 and 0 <= row[0] < _RANKS:
+                self.gaps[row[0]] = row[1:]
 
 
 class _Queue:
@@ -319,21 +326,33 @@ class _Queue:
 
 def _whole(file, start):
     """Return (offset, end, code's number, boot, sequence, body) of the first whole record in a file from start on, or None."""
-    while True:
+    for _ in range(_MOST_FALSE):
         file.seek(start)
         head = file.read(_HEAD_B)
         if len(head) < _HEAD_B:
             return None
         magic, length, code, boot, sequence, crc = struct.unpack(_HEAD, head)
-        if magic == _MAGIC and code < len(_CODES):
+        if magic == _MAGIC and code < len(_CODES) and length <= _MOST_BODY_B:
             body = file.read(length)
             if len(body) == length and crc == binascii.crc32(body, binascii.crc32(head[2:_CRC_AT])):
                 return (start, start + _HEAD_B + length, code, boot, sequence, body)
-        file.seek(start + 1)  # a cut record: the next whole one counts
-        at = file.read().find(_MAGIC)
-        if at < 0:
+        start = _magic_from(file, start + 1)  # a cut record: the next whole one counts
+        if start is None:
             return None
-        start += 1 + at
+    return None
+
+
+def _magic_from(file, start):
+    """Return where the next record may begin, from start on, or None."""
+    file.seek(start)
+    piece = file.read(_PIECE_B)
+    while len(piece) >= len(_MAGIC):
+        at = piece.find(_MAGIC)
+        if at >= 0:
+            return start + at
+        start += len(piece) - 1  # its first byte may be the last one here
+        piece = piece[-1:] + file.read(_PIECE_B)
+    return None
 
 
 def _sealed(code, boot, sequence, body):

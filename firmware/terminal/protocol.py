@@ -24,6 +24,7 @@ _MAX_COMMAND = const(4096)
 # Brackets in one command, nested or side by side: each is an object on the heap, and nothing here may run out
 # of stack or memory over a hostile text of 4 KiB.
 _MAX_BRACKETS = const(64)
+_MAX_DIGITS = const(512)  # in one command: a number's parsing takes its length squared
 _MAX_JOB = const(64)
 _MAX_TIME_DIGITS = const(14)
 _TIME_END_MS = const(100000000000000)  # one digit more
@@ -147,26 +148,28 @@ def heartbeat(known, facts, now_s, full_s):
 # ---- reading commands ----
 
 
-def parse_command(payload):
+def parse_command(payload, raw=None):
     """Return what the command in payload says: (action, job, issued_ms, barred, out_of_service).
 
-    payload: bytes, memoryview or text of JSON, or the object itself. action is '0' or '1'; job text or None; issued_ms int or
-    None; barred bool; out_of_service True, False or None. Raises Malformed and nothing else. A stop is read in any text that
-    names its actionCode, whatever the rest looks like.
+    payload: bytes, memoryview or text of JSON, or the object itself, found in raw. action is '0' or '1'; job text or None;
+    issued_ms int or None; barred bool; out_of_service True, False or None. Raises Malformed and nothing else. A stop is read in
+    any text that names its actionCode, whatever the rest looks like: also beside a 1, where one reader of JSON sees the first
+    of two equal names and another the last.
     """
-    is_object = isinstance(payload, dict)
+    if raw is None:
+        raw = payload
     try:
-        message = payload if is_object else decode(payload)
+        message = payload if isinstance(payload, dict) else decode(payload)
         action = message.get("actionCode")
         if isinstance(action, str):
             action = action.strip(_BLANKS)
         elif type(action) is int and 0 <= action <= 1:
             action = str(action)
-        if action != "0" and action != "1":
+        if action != "0" and (action != "1" or _names_a_stop(raw)):
             raise Malformed("action")
         content = message.get("content")
     except Malformed:
-        if is_object or not _names_a_stop(payload):
+        if not _names_a_stop(raw):
             raise
         action = "0"
         content = None
@@ -176,7 +179,7 @@ def parse_command(payload):
 def decode(payload):
     """Return the JSON object in payload (bytes, memoryview or text, at most 4 KiB).
 
-    JSON text within JSON is read too. Raises Malformed: 'oversize', 'text', 'nesting', 'json', 'shape'.
+    JSON text within JSON is read too. Raises Malformed: 'oversize', 'text', 'nesting', 'digits', 'json', 'shape'.
     """
     raw = _raw(payload)
     if len(raw) > _MAX_COMMAND:
@@ -188,8 +191,10 @@ def decode(payload):
             raise Malformed("text") from None
         if text.count("{") + text.count("[") > _MAX_BRACKETS:
             raise Malformed("nesting")
+        if sum([text.count(digit) for digit in "0123456789"]) > _MAX_DIGITS:
+            raise Malformed("digits")
         try:
-            value = json.loads(text)
+            value = "\0" not in text and json.loads(text)  # MicroPython would take a zero for the end
         except (ValueError, MemoryError):
             raise Malformed("json") from None
         if not isinstance(value, str):
@@ -201,6 +206,8 @@ def decode(payload):
 
 
 def _raw(payload):
+    if isinstance(payload, dict):
+        return b""
     if not isinstance(payload, str):
         return bytes(payload)
     try:
@@ -284,6 +291,9 @@ def _job(value):
     # It goes back in our reports: no control characters, no half surrogates that no JSON parser takes.
     if min(value) < " " or ord(max(value)) >= 0xD800 or len(value.encode()) > _MAX_JOB:
         return False
+    for letter in value:
+        if chr(ord(letter)) != letter:  # MicroPython takes a letter that is written longer than need be
+            return False
     return value
 
 

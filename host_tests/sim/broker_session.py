@@ -4,7 +4,7 @@ from host_tests.sim import mqtt_packets as mqtt
 from host_tests.sim.mqtt_packets import Malformed, Reader, matches
 
 _PACKET_LIMIT = 65536
-_QUEUE_LIMIT = 100  # messages kept for a client that is away or does not acknowledge
+_QUEUE_LIMIT = 1000  # as mosquitto's max_queued_messages
 _CONNECT_PATIENCE_MS = 30000
 _BAD_VERSION, _BAD_ID = 1, 2
 

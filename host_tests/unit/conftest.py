@@ -15,3 +15,11 @@ def micropython():
     process = replay.Replay()
     yield process
     process.close()
+
+
+@pytest.fixture(scope="session")
+def small_micropython(micropython32):
+    """The same with the ESP32's object sizes: what the heap keeps is measured here."""
+    process = replay.Replay(str(micropython32))
+    yield process
+    process.close()

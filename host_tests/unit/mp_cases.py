@@ -16,9 +16,9 @@ def names(module):
 
 
 @functools.cache
-def _outcomes(module):
+def _outcomes(module, binary):
     run = subprocess.run(
-        [replay.micropython_path(), "-X", "heapsize=8M", str(replay.UNIT / f"{module}.py")],
+        [binary or replay.micropython_path(), "-X", "heapsize=8M", str(replay.UNIT / f"{module}.py")],
         env={**os.environ, "MICROPYPATH": f"{replay.FIRMWARE}:{replay.UNIT}:.frozen"},
         capture_output=True,
         text=True,
@@ -32,8 +32,8 @@ def _outcomes(module):
     return outcomes, run.stderr
 
 
-def check(module, name):
-    """Fail with the case's traceback, or with what the process said if the case never came."""
-    outcomes, said = _outcomes(module)
+def check(module, name, binary=None):
+    """Fail with the case's traceback, or with what the process said if the case never came. binary: another MicroPython."""
+    outcomes, said = _outcomes(module, binary)
     assert name in outcomes, f"the case did not run: {said}"
     assert outcomes[name] is None, outcomes[name]

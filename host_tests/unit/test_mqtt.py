@@ -130,7 +130,7 @@ def test_messages_arrive_the_same_in_pieces_of_any_size(session, chunk):
         ("d" * 200, 300),
     ]
     assert result["heard"][0][1] == b"hello".hex()
-    assert result["writes"][1:] == ["40020007", "40020009"]
+    assert "".join(result["writes"][1:]) == "4002000740020009"
     assert result["run"] == CLOSED
 
 
@@ -193,7 +193,7 @@ def test_a_long_message_behind_short_ones_is_whole(session):
     result = session([["send", stream], ["end"]], chunk=2500)
     assert [(message[0], message[2]) for message in result["heard"]] == [("s", 900), ("s", 900), ("c", 4096), ("s", 900)]
     assert result["heard"][2][1] == text[:40].hex()
-    assert result["writes"][1:] == ["40020001", "40020001", "40020002", "40020001"]
+    assert "".join(result["writes"][1:]) == "40020001400200014002000240020001"
 
 
 def test_a_message_that_finds_no_memory_is_handed_out_again_before_it_is_acknowledged(session):
@@ -259,7 +259,30 @@ def test_every_message_is_heard_once_in_order_and_acknowledged(session, messages
     result = session([["send", stream], ["end"]], chunk=chunk)
     assert [message[1:3] for message in result["heard"]] == [[m[0][:40].hex(), len(m[0])] for m in messages]
     wanted = [number for number, message in enumerate(messages, 1) if message[1]]
-    assert result["writes"][1:] == [f"4002{number:04x}" for number in wanted]
+    assert "".join(result["writes"][1:]) == "".join(f"4002{number:04x}" for number in wanted)
+
+
+def test_the_acknowledgements_of_messages_that_came_together_leave_together(session):
+    stream = "".join(publish(b"t", b"m", 0x32, number) for number in range(1, 41))
+    result = session([["send", stream], ["end"]])
+    assert [len(write) // 8 for write in result["writes"][1:]] == [16, 16, 8]
+
+
+def test_an_acknowledgement_does_not_wait_for_a_message_that_is_not_all_there(session):
+    half = publish(b"t", b"m" * 50, 0x32, 2)
+    steps = [["send", publish(b"t", b"m", 0x32, 1) + half[:20]], ["expect"], ["send", half[20:]], ["expect"], ["end"]]
+    assert session(steps)["writes"][1:] == ["40020001", "40020002"]
+
+
+def test_a_puback_behind_a_flood_counts_however_long_the_flood_takes(session):
+    flood = [step for _ in range(12) for step in (["send", publish(b"t", b"m", 0x32, 9)], ["pause", 40])]
+    result = session([["expect"], *flood, puback(1), ["end"]], calls=[["publish", "up", "x", 1, 120]])
+    assert (result["calls"], result["run"]) == (["done"], CLOSED)
+
+
+def test_a_flood_without_the_puback_ends_the_session_all_the_same(session):
+    flood = [step for _ in range(200) for step in (["send", publish(b"t", b"m", 0x32, 9)], ["pause", 10])]
+    assert session([["expect"], *flood], calls=[["publish", "up", "x", 1, 60]])["run"] == NO_ANSWER
 
 
 # ---- what we send

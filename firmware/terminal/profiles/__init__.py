@@ -9,6 +9,8 @@ from micropython import const
 
 REQUEST_ID = "{request_id}"
 _MAX_REQUEST_ID = const(64)
+_BLANK = const(32)
+_DELETE = const(127)
 
 
 class Profile:
@@ -39,10 +41,12 @@ class Profile:
         if not topic.startswith(command):
             return None
         rest = topic[len(command) :]
-        try:
-            return "" if len(rest) > _MAX_REQUEST_ID or b"/" in rest else str(rest, "utf-8")
-        except ValueError:
+        if len(rest) > _MAX_REQUEST_ID:
             return ""
+        for byte in rest:
+            if byte in b"/+#" or not _BLANK < byte < _DELETE:
+                return ""  # no topic may carry it back: the broker would end this session, and the next one
+        return str(rest, "utf-8")
 
     def response_topic(self, request_id):
         """Return the topic (bytes) of the answer to the command with this id (text)."""

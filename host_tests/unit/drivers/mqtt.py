@@ -3,7 +3,7 @@
 case: {"umqtt": folder with umqtt/, "steps": the broker, "before": calls before run() starts, "calls": calls
 beside it, one after the other, "beside": calls all at once, "chunk": most bytes a read gives, "answer_ms",
 "write_ms": how long a write takes, "stop": cancel run() at the end, "measure": two counts of messages,
-"no_memory": how often the heap is full when a message comes}.
+"no_memory": how often the heap is full when a message comes, "watch": count the loop's turns}.
 Steps: ["send", hex] or ["send", hex, times], ["expect"] one write of ours more, ["count"] note how many there
 are once we are quiet, ["pause", ms], ["silence"], ["end"], ["fail"]. A call is a method of Session and its arguments, or one
 of _EXTRAS.
@@ -158,8 +158,17 @@ class Listener:
         self.heard.append([topic, text, len(payload), retained, dup])
 
 
+async def _count_turns(turns):
+    """A task that is always ready: as often as it comes on, so often the loop was free."""
+    while True:
+        turns[0] += 1
+        await asyncio.sleep_ms(0)
+
+
 async def _play(case, mqtt):
     stream = Stream(case)
+    turns = [0]
+    watcher = asyncio.create_task(_count_turns(turns)) if case.get("watch") else None
     listener = Listener(case.get("measure"), case.get("no_memory", 0))
     session = mqtt.Session(stream, listener, case.get("answer_ms", 2000))
     done = []
@@ -178,6 +187,9 @@ async def _play(case, mqtt):
     result["writes"] = [hexlify(piece).decode() for piece in stream.writes]
     result["counts"] = stream.counts
     result["failure"] = session.failure
+    result["turns"] = turns[0]
+    if watcher:
+        watcher.cancel()
     result["closed"] = stream.closed
     result["buffers"] = len(mqtt._spare)
     result["growth"] = listener.heap[-1] - listener.heap[0] if listener.heap else None

@@ -8,6 +8,7 @@ segment is another) · "told" rank · "full" flag (writing fails with ENOSPC) ·
 
 import builtins
 import os
+from binascii import unhexlify
 
 from terminal import outbox as room
 
@@ -61,6 +62,9 @@ class World:
             if offset < len(data):
                 data[offset] ^= 0xFF
                 _write(path, bytes(data))
+
+    def file(self, name, text):
+        _write(self.case["directory"] + "/" + name, unhexlify(text))
 
     def told(self, rank):
         if rank in self.box.gaps:
