@@ -49,7 +49,7 @@ class Sockets:
             if sock and sock.link == values[0]:
                 sock._on_urc(name, values)
                 return True
-        if name == "opened" and values[1:] == [0] and values[0] in range(len(self._links)):
+        if name == "opened" and (values + [0])[1] == 0 and values[0] in range(len(self._links)):
             # a connection given up that came about after all; told again and again it is closed once
             self.channel.submit_once(self.dialect.close(values[0]))
         return True
