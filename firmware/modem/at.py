@@ -76,7 +76,7 @@ def dbm(value, index, top, step, lowest):
 class Conversation:
     """One UART's AT conversation with at most one command in flight."""
 
-    def __init__(self, dialect, window_bytes=64, line_bytes=192):
+    def __init__(self, dialect, window_bytes=48, line_bytes=192):
         self._urcs = dialect.URCS
         self._raws = dialect.RAWS
         self._finals = RESULTS + dialect.FINALS

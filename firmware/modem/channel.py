@@ -18,7 +18,7 @@ from micropython import const
 from modem.at import ModemError, text
 
 _PIECE = const(256)  # bytes given to the UART at once: 22 ms at 115200 where its buffer is full
-_ROUNDS = const(16)  # windows taken up before other tasks run
+_ROUNDS = const(20)  # windows taken up before other tasks run
 _LINES = const(8)  # lines, after which the rest of the rounds waits: rubbish in short lines is what costs most
 _PROBES = const(5)  # AT x 5, then the modem counts as dead
 _TICK_MS = const(250)

@@ -182,29 +182,37 @@ class Session:
             await self._put(packet_id, 0, encode, arguments)
             began = due_ms = time.ticks_ms()
             repeat = answer == _PUBACK
+            half_ms = (patience_ms + 1) >> 1
             while answer and codes[packet_id] < 0:
                 self._check()
                 if not self._reader:
                     await self._receive()
-                    continue
-                now = time.ticks_ms()
-                if time.ticks_diff(now, due_ms) >= 0:
-                    if min(time.ticks_diff(now, began), time.ticks_diff(now, self._heard_ms)) >= patience_ms:
+                elif await self._is_quiet(half_ms, due_ms):
+                    due_ms = time.ticks_add(due_ms, half_ms)
+                    if min(self._since(began), self._since(self._heard_ms)) >= patience_ms:
                         raise self._broken("no_answer")
-                    if repeat and due_ms != began:
+                    if repeat:
                         repeat = False
                         await self._put(packet_id, _DUP, encode, arguments)
-                    due_ms = time.ticks_add(due_ms, (patience_ms + 1) >> 1)
-                    continue
-                news.clear()
-                try:
-                    await asyncio.wait_for_ms(news.wait(), time.ticks_diff(due_ms, now))
-                except asyncio.TimeoutError:
-                    pass
             return codes.get(packet_id)
         finally:
             codes.pop(packet_id, None)
             news.set()
+
+    async def _is_quiet(self, half_ms, since_ms):
+        """Wait for news until half_ms after since_ms; return whether that time is over."""
+        left_ms = half_ms - self._since(since_ms)
+        if left_ms <= 0:
+            return True
+        self._news.clear()
+        try:
+            await asyncio.wait_for_ms(self._news.wait(), left_ms)
+        except asyncio.TimeoutError:
+            pass
+        return False
+
+    def _since(self, ticks):
+        return time.ticks_diff(time.ticks_ms(), ticks)
 
     async def _put(self, packet_id, mark, encode, arguments):
         """Let the codec write one packet, mark its first byte, send it in one piece."""
@@ -295,16 +303,7 @@ class Session:
             while self._tail < end:
                 await self._fill(end if is_long else _EVERYDAY)
             self._heard_ms = time.ticks_ms()
-            tries = _MEMORY_TRIES
-            while tries:
-                try:
-                    self._decode(size, end)
-                    break
-                except MemoryError:
-                    tries -= 1
-                    if not tries:
-                        raise
-                    await asyncio.sleep_ms(_MEMORY_MS)
+            await self._take(size, end)
             rest = self._tail - end
             buffer[:rest] = buffer[end : self._tail]
             self._tail = rest
@@ -315,12 +314,24 @@ class Session:
         finally:
             if is_long:
                 self._writing.release()
-        owed = self._owed
-        if owed > _LONGEST and (owed == _BUFFER_BYTES or not 0 < self._measure() <= self._tail):
+        if self._owed == _BUFFER_BYTES or self._owed > _LONGEST and not 0 < self._measure() <= self._tail:
             async with self._writing:
                 self._check()
-                await self._write(_LONGEST, owed)
+                await self._write(_LONGEST, self._owed)
             self._owed = _LONGEST
+
+    async def _take(self, size, end):
+        """Deal with the packet in buffer[:end], again where there was no memory for it."""
+        tries = _MEMORY_TRIES
+        while tries:
+            try:
+                self._decode(size, end)
+                return
+            except MemoryError:
+                tries -= 1
+                if not tries:
+                    raise
+                await asyncio.sleep_ms(_MEMORY_MS)
 
     async def _fill(self, limit):
         """Read what there is, at most up to buffer[limit]."""

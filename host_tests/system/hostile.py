@@ -23,26 +23,27 @@ def publish(topic, payload, packet_id):
             return bytes(header) + body
 
 
-# What is said to each connection in turn, once the terminal has spoken.
+_LOG_IN = CONNACK + SUBACK + PUBACKS  # what it takes to be logged in: after that the terminal comes back at once
+
+# What is said to each connection in turn, once the terminal has spoken. It waits the longer between the attempts the more of them
+# fail in a row, so those it can log in to come in between.
 BROKERS = (
     b"HTTP/1.1 400 Bad Request\r\n\r\n",
-    b"",
+    _LOG_IN + b"\xff" * 500,
     CONNACK[:3],
+    _LOG_IN + b"\x30\xff\xff\xff\x7f" + bytes(20000),
     CONNACK * 2,
+    _LOG_IN + publish(b"welder/hanma_0001/command/#", b'{"actionCode":"7"}', 1) * 20,
     b"\x20\x02\x00\xff",
+    _LOG_IN + publish(b"\xff\xfe", b"\xff" * 100, 1) * 50,
     SUBACK + CONNACK,
+    _LOG_IN + publish(b"welder/hanma_0001/command/r", b"[" * 4000, 1) * 10,
     PINGRESP * 3000,
+    _LOG_IN + b"\x30\xff\xff\xff\xff\x01",
     CONNACK + PINGRESP * 3000 + SUBACK,
-    CONNACK + b"\x90\x03\x00\x01\x80",
+    _LOG_IN + PUBACKS * 100,
     CONNACK + b"\x90\x03\x00\x01\x7f",
-    CONNACK + b"\x40\x02\x00\x01" * 50,
-    CONNACK + SUBACK + PUBACKS + b"\x30\xff\xff\xff\x7f" + bytes(20000),
-    CONNACK + SUBACK + PUBACKS + publish(b"welder/hanma_0001/command/#", b'{"actionCode":"7"}', 1) * 20,
-    CONNACK + SUBACK + PUBACKS + publish(b"\xff\xfe", b"\xff" * 100, 1) * 50,
-    CONNACK + SUBACK + PUBACKS + publish(b"welder/hanma_0001/command/r", b"[" * 4000, 1) * 10,
-    CONNACK + SUBACK + PUBACKS + b"\x30\xff\xff\xff\xff\x01",
-    CONNACK + SUBACK + PUBACKS + PUBACKS * 100,
-    CONNACK + SUBACK + PUBACKS + b"\xff" * 500,
+    _LOG_IN,
 )
 PEERS = (
     b"HTTP/1.1 400 Bad Request\r\n\r\n",

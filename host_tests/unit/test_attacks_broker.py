@@ -131,7 +131,9 @@ def test_what_is_heard_and_acknowledged_is_what_the_standard_reads(play, pieces,
     result = play([["send", stream.hex()], ["end"]], chunk=chunk)
     assert result["run"] == end or end is None and result["run"] in (CLOSED, PROTOCOL)
     assert [(message[1], message[2]) for message in result["heard"]] == [(text[:40].hex(), len(text)) for _, text in heard]
-    assert "".join(result["writes"][1:]) == "".join(due)
+    answered = "".join(result["writes"][1:])
+    assert "".join(due).startswith(answered)
+    assert len(answered) == 8 * len(due) or result["run"] == PROTOCOL  # what came together is answered together, or not at all
 
 
 EARLY = [publish(b"t", b"m", 1), PINGRESP, ack(0x40, 1), ack(0x90, 1, b"\0"), b"\x30\xff\xff\xff\x7f\0\1t"]

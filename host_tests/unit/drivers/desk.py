@@ -1,8 +1,8 @@
 """Puts messages on the desk, on either interpreter, and tells what came of them; and lets it send, on MicroPython only.
 
 case: {"profile", "messages": [[topic, payload as hex, retained] ...]}, or {"send": [[code, body as hex] ...], "fails": [what the
-first calls of publish() raise: "closed" (the session is over), "modem" (its stream failed), "memory", "too_long"]}. With "times" the messages come so often, and what the heap gained is
-told.
+first calls of publish() raise: "closed" (the session is over), "modem" (its stream failed), "memory", "too_long"]}. With "times"
+the messages come so often, and what the heap gained is told.
 """
 
 import gc
