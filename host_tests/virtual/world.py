@@ -22,6 +22,7 @@ HEARTBEAT_S = 60
 
 _PATH = "/usr/local/bin:/usr/bin:/bin"  # the 32-bit port's starter is a shell script
 _KEY_PIN = 25  # boards/unix.py
+_RESET_PIN = 33  # the same
 _PROCESS = pathlib.Path(__file__).with_name("process.py")
 
 
@@ -56,6 +57,7 @@ class VirtualWorld:
             "modem_on": True,
             "driving": False,
             "key_pin": _KEY_PIN,
+            "reset_pin": _RESET_PIN,
             "tls": self._certificates() if tls else None,
             "calls": [],
             "replay": None,
