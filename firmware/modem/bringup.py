@@ -285,7 +285,9 @@ async def _recover(modem, rows, code):
 
 
 def _rungs(modem):
-    rungs = [] if modem._deaf else [_SOCKETS, _CALL, _RADIO]
+    rungs = [] if modem._deaf else [_CALL, _RADIO]
+    if rungs and [sock for sock in modem.sockets._links if sock]:  # where none is open, closing them cures nothing
+        rungs.append(_SOCKETS)
     if modem.power and modem.power.key:
         rungs.append(_POWER)
     if modem.power and modem.power.reset:

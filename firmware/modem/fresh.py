@@ -95,5 +95,6 @@ def _channel(modem, uart, dialect):
 def _sockets(modem):
     sockets = Sockets()
     sockets.channel = modem.channel
+    sockets.look_ms = 32000  # the longest between two looks for data whose arrival was not told
     sockets.received = 0  # bytes, ever: proof that a peer is there
     return sockets

@@ -26,7 +26,7 @@ END_MS = AGAIN_MS + MINUTE
 _LIFE_MS = END_MS + MINUTE
 
 _RECEIVED = {"a76xx": "+CIPRXGET: 1", "quectel": '+QIURC: "recv"', "luat": "+CIPRXGET: 1"}
-_OPENING = {"a76xx": "NETOPEN", "quectel": "QIACT=1", "luat": "CIICR"}
+_BLOCKING = {"a76xx": ("+COPS?", 8500), "quectel": ("QIACT=1", 70000), "luat": ("CIICR", 50000)}  # and for how many ms
 _RESULTS = '\r\nOK\r\nSEND OK\r\n0, SEND OK\r\n0, CLOSED\r\nERROR\r\n+QIURC: "closed",0\r\n+IPCLOSE: 0,1\r\n> '
 
 
@@ -58,6 +58,10 @@ class Case:
         """Return (number, fault), which names it in PITFALLS."""
         return self.number, self.fault
 
+
+COUNTERS = (
+    "timeouts drops reboots reopened radio_cycles power_cycles unknown_lines malformed complaints failures overlong deaths".split()
+)
 
 _CLOSE = ((500, "links", "close_by_network", 0),)
 _BEARER = ((500, "radio", "set_bearer", False), (3000, "radio", "set_bearer", True))
@@ -112,7 +116,8 @@ def strike(world, case, family):
     if match == "recv":
         match = _RECEIVED[family]
     if case.key() == (19, "slow"):
-        match, params = _OPENING[family], {"ms": 50000 if family == "luat" else 70000}
+        match, blocked_ms = _BLOCKING[family]
+        params = {"ms": blocked_ms}
     if case.fault:
         count = case.count or (1 if FAULTS[case.fault][0] else None)
         world.knob(0 if case.first else STRIKE_MS, "faults", "set", case.fault, True, count, match, params)
@@ -128,7 +133,8 @@ def strike(world, case, family):
 
 def live(directory, micropython, family, case):
     """Live through a case; returns the Life."""
-    world = VirtualWorld(directory, micropython, _LIFE_MS, family=family)
+    config = {"full_heartbeat_s": 60, "lbs_token": "0123456789abcdef"}
+    world = VirtualWorld(directory, micropython, _LIFE_MS, family=family, config=config)
     world.order(ON_MS, 1, "on", job="J1")
     strike(world, case, family)
     stops = list(range(STRIKE_MS + 1000, _REPEATS_END_MS, _REPEAT_MS))
@@ -147,9 +153,11 @@ class Life:
         self.edges = outcome.relay()
         self.left_on_flash = sorted(path.name for path in (directory / "flash" / "outbox").glob("*/*"))
         self._stops = stops
-        self.counters = {}
-        for _, content in outcome.heartbeats():
+        self.before, self.counters = {}, {}  # the heartbeats' counters when the pitfall came, and at the end
+        for ms, content in outcome.heartbeats():
             self.counters.update(content.get("counters", {}))
+            if ms < STRIKE_MS:
+                self.before.update(self.counters)
         self.logins = len(outcome.uplinks("00"))
 
     def waited_s(self):
@@ -169,6 +177,11 @@ class Life:
         """Return how long after the first order to stop the welder's power went, in s; None: never."""
         after = [ms for ms, level in self.edges if level == 0 and ms >= STRIKE_MS]
         return (after[0] - self._stops[0]) / 1000 if after else None
+
+    def told(self):
+        """Return {counter: by how much it has grown since the pitfall came}."""
+        grown = {name: self.counters[name] for name in COUNTERS if self.counters.get(name) != self.before.get(name)}
+        return {name: value - self.before.get(name, 0) for name, value in grown.items()}
 
     def names(self):
         """Return the sorted (boot, sequence) of all that must not be lost, as the platform has it."""
@@ -201,18 +214,13 @@ def main(chosen):
             with tempfile.TemporaryDirectory() as directory:
                 life = live(pathlib.Path(directory) / "life", toolchain.micropython32(), family, case)
                 cells.append(f"{life.waited_s()}")
-                told = {name: life.counters[name] for name in life.counters if name in _TOLD}
                 sys.stderr.write(
                     f"{case.number} {case.fault} {family}: waited {life.waited_s()} stopped {life.stopped_s()} logins {life.logins}"
                     f" edges {[level for _, level in life.edges]} names {life.names()} left {life.left_on_flash}"
-                    f" places {life.places()} {json.dumps(told)}\n"
+                    f" places {life.places()} {json.dumps(life.told())} modem {life.counters.get('modem')}\n"
                 )
         print(f"| {case.number} | {case.text} | " + " | ".join(cells) + " |", flush=True)
 
-
-_TOLD = (
-    "timeouts drops reboots reopened radio_cycles power_cycles unknown_lines malformed complaints modem failures overlong".split()
-)
 
 if __name__ == "__main__":
     main(sys.argv[1:])
