@@ -163,6 +163,7 @@ class Life:
             "first_b": self.meter.first_b,
             "air": self.core.links.state()["total"],
             "modem": self.core.counters,
+            "faults": self.core.faults.state(),
             "uart": {"sent": self.wire.sent, "received": self.wire.received, "dropped": self.wire.dropped},
         }
 
