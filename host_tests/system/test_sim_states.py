@@ -1,4 +1,4 @@
-"""What a SIM can be, under the whole terminal with each family, in virtual time: who is to blame is told, and nothing is tried in vain."""
+"""What a SIM, a key and a configured family can be, under the whole terminal in virtual time: told apart, and left behind."""
 
 import binascii
 
@@ -12,16 +12,24 @@ FAMILIES = ("a76xx", "quectel", "luat")
 _CURED_MS = 4 * MINUTE
 _LIFE_MS = 9 * MINUTE
 _PIN = "AT+CPIN="
+_COUNTED = ("faults", "set", "error", True, 1000, "+CPINR", {"text": "+CPINR: SIM PIN,3,3\r\n\r\nOK"})  # 27.007 8.65
 _FAIL_OPEN = {"fail_open_after_s": 3600}  # the welder is another test's matter
 
 # name: (config, knobs at the start, knobs that cure, what the modem's problem is, how often the PIN is tried)
 STATES = {
     "absent": ({}, (("radio", "set_sim", "absent"),), (("radio", "set_sim", "ready"),), "no_sim.absent", 0),
     "PIN, none configured": ({}, (("radio", "set_sim", "pin"),), (("radio", "set_sim", "ready"),), "no_sim.pin", 0),
-    "PIN, the right one": ({"sim_pin": "1234"}, (("radio", "set_sim", "pin"),), (), None, 1),
+    "PIN, the right one": ({"sim_pin": "1234"}, (_COUNTED, ("radio", "set_sim", "pin")), (), None, 1),
+    "PIN, nobody tells the attempts left": (
+        {"sim_pin": "1234"},
+        (("radio", "set_sim", "pin"),),
+        (("radio", "set_sim", "ready"),),
+        "no_sim.pin_uncounted",
+        0,
+    ),
     "PIN, a wrong one": (
         {"sim_pin": "9999"},
-        (("radio", "set_sim", "pin"),),
+        (_COUNTED, ("radio", "set_sim", "pin")),
         (("radio", "set_sim", "ready"),),
         "no_sim.pin_refused",
         1,
@@ -76,10 +84,13 @@ def _typed(outcome):
     return b"".join(binascii.unhexlify(line) for line in lines if line[:1] not in "kr").decode("latin-1")
 
 
-@pytest.mark.parametrize(("family", "configured", "name"), [("quectel", "luat", "quectel"), ("luat", "simcom", "luat"), ("a76xx", "quectel", "simcom")])
+_MISMATCHES = (("quectel", "luat", "quectel"), ("luat", "simcom", "luat"), ("a76xx", "quectel", "simcom"))
+
+
+@pytest.mark.parametrize(("family", "configured", "name"), _MISMATCHES)
 def test_a_configured_family_that_is_not_the_modems_is_told_and_never_spoken(tmp_path, micropython32, family, configured, name):
-    world = VirtualWorld(tmp_path / "life", micropython32, 5 * MINUTE, family=family, config=dict(_FAIL_OPEN, modem_family=configured))
-    outcome = world.run()
+    config = dict(_FAIL_OPEN, modem_family=configured)
+    outcome = VirtualWorld(tmp_path / "life", micropython32, 5 * MINUTE, family=family, config=config).run()
     sentence = f"a {name} modem, not {configured}: set modem_family to {name}"
     assert sentence in outcome.console(), outcome.console()[-3000:]
     assert not outcome.uplinks("00") and [level for _, level in outcome.relay()] == [0]

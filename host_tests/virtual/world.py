@@ -148,8 +148,8 @@ _SETTINGS = {
 
 
 class Outcome:
-    """What came of a life. messages: [{"ms", "topic", "payload"}] at the broker, payloads as JSON where they are; edges: [{"ms", "pin", "level"}];
-    samples: [{"ms", "heap_b", "air_b"}]; result: see process.py.
+    """What came of a life. messages: [{"ms", "topic", "payload"}] at the broker, payloads as JSON where they are; edges:
+    [{"ms", "pin", "level"}]; samples: [{"ms", "heap_b", "air_b"}]; result: see process.py.
     """
 
     def __init__(self, directory):
