@@ -39,11 +39,11 @@ OUTAGES = {
 def test_a_welder_at_work_keeps_its_power_through_an_outage_and_is_stopped_after_it(world, outage):
     gone, back = outage
     world.switch_on("J2")
-    edges, logins = world.relay_edges(), len(world.platform.uplinks("00"))
+    edges, logins, lost = world.relay_edges(), len(world.platform.uplinks("00")), _lost(world)
     for knob, fields in gone:
         world.sim.call(knob, **fields)
     if back:
-        wait_for(lambda: _lost(world) > logins - 1, world.story, _BACK_S)
+        wait_for(lambda: _lost(world) > lost, world.story, _BACK_S)
     for knob, fields in back:
         world.sim.call(knob, **fields)
     world.until_online(logins + 1, _BACK_S)

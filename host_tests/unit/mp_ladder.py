@@ -1,5 +1,5 @@
-"""Cases for the recovery ladder under MicroPython: twenty-five hours with a modem or network that never comes back, in virtual time.
-Run by test_modem_async.py."""
+"""Cases for the recovery ladder under MicroPython: twenty-five hours with a modem or network that never comes back. Run by
+test_modem_async.py."""
 
 from mp_fakes import asyncio, run_cases  # isort: skip  (first, for virtual time)
 
