@@ -120,6 +120,36 @@ CASES = (
 )
 
 
+# how the terminal gets over it; what is not here needs nothing: the session lives on
+_CURES = {
+    (4, "no_prompt"): "asks for the prompt's command to end, closes the socket, logs in anew",
+    (6, "slow"): "waits for the result; the order waits with it",
+    (6, "send_fail"): "Quectel: sends the same bytes again; Luat: closes the socket, logs in anew",
+    (6, "send_confirmed"): "closes the socket, logs in anew",
+    (8, "recv_mid_lost"): "looks by itself: every 2 s while the welder has power, within 32 s while it has none",
+    (8, "urc_lost"): "the same",
+    (9, "closed_first"): "reads what is left, then logs in anew",
+    (9, "send_closed"): "logs in anew",
+    (11, "overrun"): "after the command's time-out closes the socket, logs in anew",
+    (12, "reboot"): "takes the banner, or the echo, for what it is; sets up, opens the call, logs in anew",
+    (12, "reboot_in_data"): "the same",
+    (13, "autobaud"): "the same; AT is repeated",
+    (14, "open_at_once"): "logs in anew",
+    (14, None): "reopens the call, logs in anew",
+    (15, "hung"): "after three silent commands switches it off and on by its key",
+    (15, "deaf"): "after the command's time-out closes the socket, logs in anew",
+    (15, "pdp_drift"): "after three attempts without a peer, or a call that turns out dead, reopens the call",
+    (16, "late"): "finds its footing by two commands whose answers differ",
+    (17, "peer_dead"): "a report without PUBACK for 20 s ends the session; logs in anew",
+    (18, "gnss_pseudo"): "believes no such fix, asks the cell",
+    (18, "lbs_swapped"): "puts them right: no place in China lies north of 60°",
+    (18, "lbs_zero"): "believes none; reports why there is no place",
+    (19, "slow"): "waits it out, proving life; logs in anew",
+    (20, "no_tts"): "asks once, is silent from then on",
+    (20, "no_gnss"): "asks once, then the cell",
+}
+
+
 def strike(world, case, family):
     """Plan a case's fault."""
     params = dict(case.params)
@@ -224,13 +254,13 @@ def main(chosen):
                 continue
             with tempfile.TemporaryDirectory() as directory:
                 life = live(pathlib.Path(directory) / "life", toolchain.micropython32(), family, case)
-                cells.append(f"{life.waited_s()}")
+                cells.append(f"{life.waited_s():.1f}")
                 sys.stderr.write(
                     f"{case.number} {case.fault} {family}: waited {life.waited_s()} stopped {life.stopped_s()} logins {life.logins}"
                     f" edges {[level for _, level in life.edges]} names {life.names()} left {life.left_on_flash}"
                     f" places {life.places()} {json.dumps(life.told())} modem {life.counters.get('modem')}\n"
                 )
-        print(f"| {case.number} | {case.text} | " + " | ".join(cells) + " |", flush=True)
+        print(f"| {case.number} | {case.text} | {_CURES.get(case.key(), 'nothing')} | " + " | ".join(cells) + " |", flush=True)
 
 
 if __name__ == "__main__":
