@@ -111,17 +111,22 @@ async def _climb_up(modem, rows):
 
 
 async def _find(modem, rows):
-    # The speed at which the modem answers.
+    # The speed at which the modem answers. One that got its power with the terminal may still be starting.
     channel = modem.channel
     first = modem.settings.get("baud") or rows.BAUDS[0]
-    for baudrate in (channel.baudrate or first,) + rows.BAUDS:
-        _set_baudrate(channel, baudrate)
-        for _ in range(2):  # the first may only train the modem's own search
-            if await _knock(modem, rows):
-                await channel.ask(modem.dialect.PROBES[0], strict=True)  # no late OK is left behind
-                modem._deaf = False
-                modem.powered = True
-                return
+    start = time.ticks_ms()
+    while True:
+        for baudrate in (channel.baudrate or first,) + rows.BAUDS:
+            _set_baudrate(channel, baudrate)
+            for _ in range(2):  # the first may only train the modem's own search
+                if await _knock(modem, rows):
+                    await channel.ask(modem.dialect.PROBES[0], strict=True)  # no late OK is left behind
+                    modem._deaf = False
+                    modem.powered = True
+                    return
+        if modem.powered is not None or modem._since(start) >= rows.START_MS:
+            break
+    modem.powered = modem.powered or False
     _set_baudrate(channel, first)
     modem._deaf = True
     raise ModemError("modem_dead", "find")
@@ -281,7 +286,9 @@ async def _recover(modem, rows, code):
 
 
 def _rungs(modem):
-    rungs = [] if modem._deaf else [_SOCKETS, _CALL, _RADIO]
+    rungs = [] if modem._deaf else [_CALL, _RADIO]
+    if rungs and [sock for sock in modem.sockets._links if sock]:  # where none is open, closing them cures nothing
+        rungs.append(_SOCKETS)
     if modem.power and modem.power.key:
         rungs.append(_POWER)
     if modem.power and modem.power.reset:
@@ -295,11 +302,11 @@ async def _restart(modem, rows, rung):
     elif rung == _RESET:
         await _hold(modem.power.reset, rows.RESET_MS)
     else:
-        if modem.powered:
+        was_on, modem.powered = modem.powered, not modem.powered
+        if was_on:
             await _switch_off(modem, rows)
             if modem._deaf and await _knock(modem, rows):  # it was off: the key has switched it on
                 return
-        modem.powered = True
         await _hold(modem.power.key, modem.settings.get("key_on_ms") or rows.KEY_ON_MS)
     # Until it says that it has started, or answers.
     modem.channel.drop_all("rebooted")

@@ -48,7 +48,7 @@ def fill(modem, uart, dialect, settings, power):
     modem._waits = {}  # name of a URC: Pending that its value ends
     modem._memory = None  # ladder.climb()'s; None when the link has held
     modem.cycles_s = []  # when the power and radio cycles of the last day were
-    modem.powered = False  # the key was pressed, or the modem answered, since this boot
+    modem.powered = None  # it answered, or the key was pressed and must have switched it on; None before the first look
     modem._deaf = True  # it did not answer the last time
     modem.access = 0  # index into the access points, two for each: every one is tried twice
     modem._seconds = 0  # since start; ticks alone fail after six days
@@ -95,5 +95,6 @@ def _channel(modem, uart, dialect):
 def _sockets(modem):
     sockets = Sockets()
     sockets.channel = modem.channel
+    sockets.look_ms = 32000  # the longest between two looks for data whose arrival was not told
     sockets.received = 0  # bytes, ever: proof that a peer is there
     return sockets

@@ -9,6 +9,7 @@ KEY_OFF_MS = 3000  # told nowhere, so POWER_DOWN is tried first; settings may kn
 KEY_GAP_MS = 5000  # the same
 RESET_MS = 200  # 150 at least
 BOOT_MS = 90000  # RDY after 1.3 s, commands somewhat later; without an OK for so long: reset
+START_MS = 0  # it starts faster than it can be found missing
 CALL_MS = 0  # CALL is over with its result
 
 AT = (b"AT", None, 300)  # the first only trains the modem's search for the speed

@@ -15,6 +15,7 @@ KEY_OFF_MS = 1500  # 650 ms to 3 s
 KEY_GAP_MS = 12000  # TCP/IP application note, p. 12
 RESET_MS = 500
 BOOT_MS = 30000  # RDY after 5.5 s, commands after 10 s
+START_MS = 12000  # commands after 10 s: the key would stop a modem that only starts
 CALL_MS = 0  # CALL is over with its result
 
 AT = (b"AT", None, 300)

@@ -9,6 +9,7 @@ KEY_OFF_MS = 3000  # 2.5 s at least
 KEY_GAP_MS = 2000  # off to on
 RESET_MS = 2500
 BOOT_MS = 30000  # UART after 11 s; commands before *ATREADY are dropped
+START_MS = 0  # so short a press does nothing to a modem that is on
 CALL_MS = 80000
 
 AT = (b"AT", None, 300)  # answered in 2 to 4 ms, 300 at most

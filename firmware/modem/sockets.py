@@ -20,7 +20,6 @@ RING = const(1471)  # a whole read; with the byte that RingIO adds, whole blocks
 _OUT = const(1024)  # a TLS handshake's flight, and nearly every report
 _READ_MIN = const(512)  # wait for this much room: small reads cost a command each
 _LOOK_FIRST_MS = const(2000)  # after a send an answer is likely, and so is a lost word of it
-_LOOK_LAST_MS = const(32000)
 
 _OPENING = const(0)
 _OPEN = const(1)
@@ -224,7 +223,7 @@ class Socket:
             self._fail("corrupt")
             return
         self._landed = count
-        self._look_soon(_LOOK_LAST_MS)
+        self._look_soon(self._sockets.look_ms)
         self._sockets.received += count
         self._readable.set()
 
@@ -281,8 +280,8 @@ class Socket:
         if self._release_by is not None:
             if time.ticks_diff(now, self._release_by) >= 0:
                 self._lose("closed")
-        elif self._state and time.ticks_diff(now, self._looked) >= self._look_ms:
-            self._look_soon(min(2 * self._look_ms, _LOOK_LAST_MS))
+        elif self._state and time.ticks_diff(now, self._looked) >= min(self._look_ms, self._sockets.look_ms):
+            self._look_soon(2 * self._look_ms)
             self._unread = True
             self._pull()
 

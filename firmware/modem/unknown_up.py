@@ -10,6 +10,7 @@ KEY_OFF_MS = 3000
 KEY_GAP_MS = 2000
 RESET_MS = 2500
 BOOT_MS = 30000
+START_MS = 12000  # it may be a Quectel that got its power with the terminal: the key would stop it
 
 AT = (b"AT", None, 300)
 RADIO = (b"AT+CFUN=1,1",)

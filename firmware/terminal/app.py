@@ -81,7 +81,8 @@ def _add_tasks(supervisor, parts, modem, link, desk, herald, speaker, lamp):
         add("led", lamp.run, False)
         from terminal.position import Position
 
-        place = Position(modem, ModemError, parts.clock, parts.config, desk.moment, desk.report)
+        lock = parts.guard.interlock
+        place = Position(modem, ModemError, parts.clock, parts.config, desk.moment, desk.report, lambda: lock.powered)
         add("position", place.run, False)
         add("time", herald.keep_time, False)
 

@@ -18,6 +18,8 @@ from terminal.borrow import borrow
 
 _ROUND_MS = const(1000)
 _PROVED_S = const(60)
+_LOOK_MS = const(2000)  # a stop whose arrival the modem does not tell waits so long at most while there is something to stop
+_LOOK_LOCKED_MS = const(32000)
 _ALIVE_S = const(600)  # 144 writes of a few bytes a day while powered
 _FLASH_S = const(60)
 _HOUR_MS = const(3600000)
@@ -185,6 +187,7 @@ class Herald:
             if reason != "ok":
                 announce(reason, lock.minutes_to_emergency(now_s))
         self._watch_alarms()
+        self.modem.sockets.look_ms = _LOOK_MS if lock.powered else _LOOK_LOCKED_MS
         if lock.powered and now_s % _ALIVE_S == 0:
             self._note_alive()
         if now_s % _FLASH_S == 0:

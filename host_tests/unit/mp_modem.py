@@ -268,8 +268,9 @@ async def a_complaint_after_a_peer_has_spoken_starts_at_the_bottom_again():
     bench = Bench(power=Power())
     await bench.start()
     modem = bench.modem
+    sock = await modem.connect("10.0.0.1", 1883)
     modem.complain()
-    await until(lambda: modem.cause is None)
+    await until(lambda: sock.closed and modem.cause is None)
     sock = await modem.connect("10.0.0.1", 1883)
     bench.deliver(b"hello")
     await sock.readinto(bytearray(16), 1000)
@@ -289,6 +290,36 @@ async def a_long_time_without_a_network_costs_few_restarts():
     counters = bench.modem.counters
     assert 6 <= counters["power_cycles"] + counters["radio_cycles"] <= 8, counters
     assert bench.modem.cause == "no_registration"
+    await bench.stop()
+
+
+@case
+async def a_complaint_without_an_open_socket_begins_with_the_call():
+    bench = Bench(power=Power())
+    await bench.start()
+    bench.modem.complain()
+    await until(lambda: b"AT+NETCLOSE" in bench.peer.lines)
+    assert bench.modem.counters["radio_cycles"] == 0
+    await bench.stop()
+
+
+@case
+async def the_key_finds_its_way_where_nobody_knows_whether_the_modem_is_on():
+    power = Power()
+    power.reset = None
+    bench = Bench(power=power)
+    bench.peer.mute = True
+    is_on = [True]  # but hung: the terminal alone restarted
+
+    def toggle(pin, on):
+        if not on:
+            is_on[0] = not is_on[0]
+            if is_on[0]:
+                world.after(6000, lambda: is_on[0] and bench.wake())
+
+    power.on_edge = toggle
+    await bench.start()
+    assert is_on[0] and bench.modem.counters["power_cycles"] == 3
     await bench.stop()
 
 

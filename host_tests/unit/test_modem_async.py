@@ -1,4 +1,4 @@
-"""The modem under MicroPython, in virtual time; the cases are in mp_modem.py and mp_family.py."""
+"""The modem under MicroPython, in virtual time; the cases are in the files mp_<…>.py named here."""
 
 import pytest
 
@@ -23,3 +23,9 @@ def test_a_quectel_modem(name):
 @pytest.mark.parametrize("name", mp_cases.names("mp_sim"))
 def test_a_sim(name):
     mp_cases.check("mp_sim", name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", mp_cases.names("mp_ladder"))
+def test_the_ladder_of(name):
+    mp_cases.check("mp_ladder", name)

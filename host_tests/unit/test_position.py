@@ -111,6 +111,17 @@ def test_the_period_brings_a_report_without_any_move():
     assert [report is not None for report in result["reports"]] == [True, False, True]
 
 
+def test_a_report_that_needs_the_cell_waits_until_the_welder_has_no_power():
+    cell = [300000000, 1070000000, 550]
+    result = look((200, None, cell), (230, None, cell), (260, None, cell), powered_s=[190, 250])
+    assert [report and report["source"] for report in result["reports"]] == [None, None, "cell"]
+    assert result["asked"] == 1
+
+
+def test_a_fix_is_reported_while_the_welder_has_power():
+    assert look((200, fix(), "x"), powered_s=[190, 250])["reports"][0]["source"] == "gnss"
+
+
 def test_a_fix_that_is_lost_for_a_while_is_not_replaced_by_the_cell():
     cell = [300000000, 1070000000, 550]
     result = look((20, fix(), cell), (40, None, cell))

@@ -95,6 +95,8 @@ class Life:
         self.edges.write('{"ms":%d,"pin":%d,"level":%d}\n' % (ms, pin, level))
         if pin == self.scenario["key_pin"]:
             self.recorder.key(ms, level)
+        elif pin == self.scenario["reset_pin"]:
+            self.recorder.reset(ms, level)
 
     def _plan(self, at_ms, part, name, *values):
         """Let the world do something: publish as the platform, or turn a knob of the modem's."""
@@ -161,6 +163,7 @@ class Life:
             "first_b": self.meter.first_b,
             "air": self.core.links.state()["total"],
             "modem": self.core.counters,
+            "faults": self.core.faults.state(),
             "uart": {"sent": self.wire.sent, "received": self.wire.received, "dropped": self.wire.dropped},
         }
 

@@ -41,7 +41,7 @@ def keep_state_files(directory):
 
 
 class Recorder:
-    """A modem's core that notes what it is told, one line each: ms, then hex bytes or the power key's level."""
+    """A modem's core that notes what it is told, one line each: ms, then hex bytes or the level of a key."""
 
     def __init__(self, core, file):
         self._core = core
@@ -59,6 +59,11 @@ class Recorder:
         """The power key is pressed or released."""
         self._file.write("%d key%d\n" % (now_ms, level))
         self._core.power_key(now_ms, level == 1)
+
+    def reset(self, now_ms, level):
+        """The reset key is pressed or released."""
+        self._file.write("%d reset%d\n" % (now_ms, level))
+        self._core.reset_key(now_ms, level == 1)
 
 
 class Player:
@@ -82,6 +87,8 @@ class Player:
         while self._ms is not None and self._ms <= now_ms:
             if self._text.startswith("key"):
                 self._core.power_key(self._ms, self._text == "key1")
+            elif self._text.startswith("reset"):
+                self._core.reset_key(self._ms, self._text == "reset1")
             else:
                 self._core.feed(self._ms, binascii.unhexlify(self._text))
             self._read()

@@ -22,6 +22,7 @@ HEARTBEAT_S = 60
 
 _PATH = "/usr/local/bin:/usr/bin:/bin"  # the 32-bit port's starter is a shell script
 _KEY_PIN = 25  # boards/unix.py
+_RESET_PIN = 33  # the same
 _PROCESS = pathlib.Path(__file__).with_name("process.py")
 
 
@@ -56,6 +57,7 @@ class VirtualWorld:
             "modem_on": True,
             "driving": False,
             "key_pin": _KEY_PIN,
+            "reset_pin": _RESET_PIN,
             "tls": self._certificates() if tls else None,
             "calls": [],
             "replay": None,
@@ -146,15 +148,15 @@ _SETTINGS = {
 
 
 class Outcome:
-    """What came of a life. messages: [{"ms", "topic", "payload"}] at the broker, payloads as JSON; edges: [{"ms", "pin", "level"}];
-    samples: [{"ms", "heap_b", "air_b"}]; result: see process.py.
+    """What came of a life. messages: [{"ms", "topic", "payload"}] at the broker, payloads as JSON where they are; edges:
+    [{"ms", "pin", "level"}]; samples: [{"ms", "heap_b", "air_b"}]; result: see process.py.
     """
 
     def __init__(self, directory):
         self.directory = directory
         self.messages = _lines(directory / "messages.jsonl")
         for message in self.messages:
-            message["payload"] = json.loads(message["payload"])
+            message["payload"] = _json_or_text(message["payload"])
         self.edges = _lines(directory / "edges.jsonl")
         self.samples = _lines(directory / "samples.jsonl")
         self.result = json.loads((directory / "result.json").read_text())
@@ -162,7 +164,7 @@ class Outcome:
     def uplinks(self, code):
         """Return [(ms, content)] of the terminal's reports with this actionCode."""
         found = [(message["ms"], message["payload"]) for message in self.messages]
-        found = [(ms, payload) for ms, payload in found if payload.get("actionCode") == code]
+        found = [(ms, payload) for ms, payload in found if isinstance(payload, dict) and payload.get("actionCode") == code]
         return [(ms, payload["content"]) for ms, payload in found if code not in ("0", "1")]
 
     def heartbeats(self):
@@ -191,3 +193,10 @@ class Outcome:
 
 def _lines(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def _json_or_text(text):
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -46,7 +46,8 @@ def _answer(value):
 
 def run(case):
     """case: {"beyond": [[here, there, metres], ...]}, {"gcj02": [[lat, lng], ...]}, {"fixes": [fix, ...]} or
-    {"look": [[now_s, fix, cell], ...], "config": {...}, "known": bool}; a text in their place is a failure.
+    {"look": [[now_s, fix, cell], ...], "config": {...}, "known": bool, "powered_s": [from, to]}; a text in
+    their place is a failure.
     """
     if "beyond" in case:
         return [places.is_beyond(*row) for row in case["beyond"]]
@@ -63,7 +64,10 @@ async def _look(case):
     config = {"coordinates": "wgs84", "position_period_s": 3600, "position_move_m": 200}
     config.update(case.get("config", {}))
     reports = []
-    room = position.Position(world, _Failure, world, config, lambda: (world.now * 1000, 1, world.now * 1000), reports.append)
+    moment = lambda: (world.now * 1000, 1, world.now * 1000)  # noqa: E731
+    powered_s = case.get("powered_s", (0, 0))
+    is_powered = lambda: powered_s[0] <= world.now < powered_s[1]  # noqa: E731
+    room = position.Position(world, _Failure, world, config, moment, reports.append, is_powered)
     seen = []
     for world.now, world.fix, world.cell in case["look"]:
         await room.look()
