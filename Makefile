@@ -34,7 +34,7 @@ run: $(READY) ## a whole world on loopback: platform, modem, terminal (DEMO=1: t
 test: $(READY) ## prove it: lint, every test; gets what it needs, says at the end what it left out
 	$(BIN)/hanma tools
 	$(BIN)/ruff check .
-	$(BIN)/python -m pytest host_tests
+	$(BIN)/python -m pytest -n 3 --dist loadfile host_tests
 	$(BIN)/python -m host_tests.faults
 
 check: $(READY) ## the same in short, under 90 s: lint, the pure parts, one story from power-on to a welder switched on
