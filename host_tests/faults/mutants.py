@@ -221,9 +221,8 @@ MUTANTS = (
     _mutant(
         "feeds the watchdog from the guard",
         "terminal/guard.py",
-        "            if self._clock.now_s() - self._saved_s >= _SAVE_S:\n",
-        "            __import__('machine').WDT(timeout=60000).feed()\n"
-        "            if self._clock.now_s() - self._saved_s >= _SAVE_S:\n",
+        "        if now_s - self._saved_s >= _SAVE_S:\n",
+        "        __import__('machine').WDT(timeout=60000).feed()\n        if now_s - self._saved_s >= _SAVE_S:\n",
         _SCENE,
         "hang",
         "hung_and_never_reset",

@@ -101,6 +101,7 @@ def _obeys(world, job):
 
 
 def test_a_session_that_is_up_outlives_the_file_system_and_orders_are_obeyed(world):
+    world.terminal_passes(30)  # the modem has said all of its boot: what it says then makes the terminal look after its call
     planting.tell(world.flash, "flash_dead")
     world.until_alarm("flash")
     _obeys(world, "J1")

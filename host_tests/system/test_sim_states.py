@@ -106,7 +106,7 @@ def test_the_settings_say_how_long_the_key_is_pressed(tmp_path, micropython32, f
     edges = [(edge["ms"], edge["level"]) for edge in outcome.edges if edge["pin"] == 25][1:]
     held = [up - down for (down, _), (up, _) in zip(edges[::2], edges[1::2], strict=True)]
     assert held == [2700, 3400, 2700], (edges, outcome.console()[-2000:])
-    assert edges[4][0] - edges[3][0] == 6000
+    assert 6000 <= edges[4][0] - edges[3][0] < 20000  # then it is asked whether that has switched it on
     assert len(outcome.uplinks("00")) == 2
 
 
