@@ -22,7 +22,9 @@ from hanma.bench.wording import signal as bars
 
 pytestmark = pytest.mark.slow  # real processes and sockets: not for `make check`
 
-BENCH = [sys.executable, "-c", "from hanma.bench.cli import app; app()"]
+# A test run that was started in the background ignores Ctrl-C, and so would its children.
+_START = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from hanma.bench.cli import app; app()"
+BENCH = [sys.executable, "-c", _START]
 TIMEOUT_S = 30
 
 
