@@ -1,5 +1,6 @@
 """The command `hanma`: what a person at a host does with terminals. Sub-commands live with their parts."""
 
+import importlib
 import pathlib
 from typing import Annotated, Optional
 
@@ -9,7 +10,6 @@ from rich.table import Table
 
 from hanma import stage as staging
 from hanma import toolchain
-from hanma.bench.cli import app as bench_app
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -25,7 +25,18 @@ Try: [b]hanma boards[/b], then [b]hanma stage --board unix --out build/stage/uni
 )
 _console = Console(highlight=False)
 _errors = Console(stderr=True, highlight=False)
-app.add_typer(bench_app, name="bench")
+
+
+def _mount(name, module, extra):
+    """Mount a part's commands under its name; where its packages are not installed, a command that says how to get them."""
+    try:
+        app.add_typer(importlib.import_module(module).app, name=name)
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").startswith("hanma"):
+            raise
+        anything = {"allow_extra_args": True, "ignore_unknown_options": True}
+        words = f"Not installed here: pip install 'hanma[{extra}]'"
+        app.command(name, help=words, context_settings=anything)(lambda: _fail(f"{name}: {words} ({missing.name} is missing)"))
 
 
 @app.callback()
@@ -115,6 +126,8 @@ def tools_command():
         table.add_row(name, where)
     _console.print(table)
 
+
+_mount("bench", "hanma.bench.cli", "bench")
 
 _TOOLS = {
     "MicroPython": toolchain.micropython,
