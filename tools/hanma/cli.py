@@ -35,8 +35,8 @@ def _mount(name, module, extra):
         if (missing.name or "").startswith("hanma"):
             raise
         anything = {"allow_extra_args": True, "ignore_unknown_options": True}
-        words = f"Not installed here: pip install 'hanma[{extra}]'"
-        app.command(name, help=words, context_settings=anything)(lambda: _fail(f"{name}: {words} ({missing.name} is missing)"))
+        words = f"{missing.name} is not installed here: pip install 'hanma[{extra}]'"
+        app.command(name, help=words, context_settings=anything)(lambda: _fail(f"{name}: {words}"))
 
 
 @app.callback()
