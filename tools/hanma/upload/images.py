@@ -18,7 +18,13 @@ from PIL import Image, ImageOps
 from .problems import Problem, Rule
 from .record import Attachment
 
-MISSING = Rule("photo_missing", "找不到文件 {name}", "There is no file {name}", "请放进照片目录，或改正文件名", "Put it among the photos")
+MISSING = Rule(
+    "photo_missing",
+    "找不到文件 {name}",
+    "There is no file {name}",
+    "请放进照片目录，或改正文件名",
+    "Put it into the photo directory, or mend its name",
+)
 OUTSIDE = Rule(
     "photo_outside",
     "{name} 不在照片目录里",
@@ -27,7 +33,13 @@ OUTSIDE = Rule(
     "Put the file itself there, not a link",
 )
 EMPTY = Rule("photo_empty", "{name} 是空文件", "{name} is empty", "请重新拷贝或重拍", "Copy it again, or take another")
-UNREADABLE = Rule("photo_unreadable", "{name} 打不开或不完整", "{name} can't be read", "请重新拷贝或重拍", "Copy it again, or take another")
+UNREADABLE = Rule(
+    "photo_unreadable",
+    "{name} 打不开或不完整",
+    "{name} can't be read, or not to its end",
+    "请重新拷贝或重拍",
+    "Copy it again, or take another",
+)
 HEIC = Rule(
     "photo_heic",
     "{name} 是 HEIC 格式，这里打不开",
@@ -53,7 +65,9 @@ WRONG_KIND = Rule(
     "请用 {kinds}",
     "Use {kinds}",
 )
-TWO = Rule("photo_two", "有两个文件都合适：{first}、{second}", "Two files fit: {first} and {second}", "请只留一个", "Leave one of them")
+TWO = Rule(
+    "photo_two", "有两个文件都合适：{first}、{second}", "Two files fit: {first}, {second}", "请只留一个", "Leave one of them"
+)
 
 _MOST_FILE_B = 50_000_000
 # The cameras of present phones; four bytes a pixel while it is worked on.
