@@ -196,7 +196,7 @@ def test_what_was_taken_is_known_after_a_restart(tmp_path):
 
 
 def test_a_token_ends_after_its_time():
-    with serving(jiangsu, jiangsu.Options(appid="site-1", secret="quiet", today=_DAY, token_valid_s=0)) as served:
+    with serving(jiangsu, jiangsu.Options(appid="site-1", secret="quiet", today=_DAY, token_life_s=0)) as served:
         assert _send(served)["msg"] == "access_token无效或已过期"
 
 

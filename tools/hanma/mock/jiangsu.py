@@ -41,12 +41,12 @@ _BAD_ROW = "数据校验不通过，整批退回"
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What may be chosen. token_valid_s: seconds; today: YYYY-MM-DD in place of the clock's day in China; batch_days: how
+    """What may be chosen. token_life_s: seconds; today: YYYY-MM-DD in place of the clock's day in China; batch_days: how
     many days before today a batch number may be dated."""
 
     appid: str = "appid"
     secret: str = "secret"
-    token_valid_s: float = 7200
+    token_life_s: float = 7200
     token_form: str = "object"
     today: str | None = None
     batch_days: int = 0
@@ -126,14 +126,14 @@ class Platform:
         except Refused as refused:
             return self._refuse(request, "token", {"appid": appid}, refused)
         token = secrets.token_hex(16)
-        self._tokens[token] = time.monotonic() + self._options.token_valid_s
+        self._tokens[token] = time.monotonic() + self._options.token_life_s
         self._ledger.add("token", TOKEN_PATH, (True, "1", "success"), {"appid": appid}, server.request_fault(request))
         return _answer("1", "success", self._token_data(token), flat=self._options.token_form == "flat")
 
     def _token_data(self, token):
         if self._options.token_form == "text":
             return token
-        return {"access_token": token, "expires_in": int(self._options.token_valid_s)}
+        return {"access_token": token, "expires_in": int(self._options.token_life_s)}
 
     async def batch(self, request):
         """Take a batch, or refuse it whole."""
