@@ -95,15 +95,22 @@ async def _carry_out_faults(request, handler):
     resource = request.match_info.route.resource
     if resource is None or resource.name is None:
         return await handler(request)
+    try:
+        # The whole request first: who waits, or is cut off, has sent everything.
+        await request.read()
+    except ConnectionError:
+        return web.Response()
     delay_s, fault = request.app[FAULTS].due(resource.name)
     if delay_s:
         await asyncio.sleep(delay_s)
     if fault is None:
         return await handler(request)
     request[_FAULT] = fault
-    before = fault.kind == "cut_before" or (fault.kind in ("http", "garbage") and not fault.after)
-    answer = await (request.read() if before else handler(request))
-    return answer if fault.kind in faulting.SPOKEN else _spoilt(request, fault)
+    if fault.kind in faulting.SPOKEN:
+        return await handler(request)
+    if fault.kind == "cut_after" or (fault.after and fault.kind != "cut_before"):
+        await handler(request)
+    return _spoilt(request, fault)
 
 
 def _spoilt(request, fault):

@@ -120,7 +120,7 @@ class _Shantou:
         return _answer(*refusal, datacontext=None) if refusal else self._token_answer(request)
 
     async def _credentials(self, request):
-        if request.content_type in ("application/x-www-form-urlencoded", "multipart/form-data"):
+        if request.content_type == "application/x-www-form-urlencoded":
             return _once(list((await request.post()).items()))
         return _parse(await request.read())
 
