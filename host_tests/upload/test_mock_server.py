@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import signal
 import socket
 import ssl
 import subprocess
@@ -196,7 +197,7 @@ def test_slow_waits_and_then_the_record_is_taken(stand):
     body = stand.site()("dust")
     stand.taken("dust", body)
     before = len(_taken_dust(stand))
-    stand.order({"kind": "slow", "endpoint": "dust", "delay_s": 1})
+    stand.order({"kind": "slow", "endpoint": "dust", "delay_s": 0.6})
     path = "/api/wlwyczsjrsj/receive/yczssj/" + stand.token
     with pytest.raises(httpx.ReadTimeout):
         stand.client.post(path, json={**body, "noise": "1.00"}, timeout=0.2)
@@ -337,6 +338,22 @@ def test_a_start_that_cannot_be_is_told_in_one_line(stand):
     ended = subprocess.run(command, capture_output=True, text=True, timeout=30)
     assert (ended.returncode, ended.stdout, "Traceback" in ended.stderr) == (1, "", False)
     assert ended.stderr.startswith("hanma mock: 127.0.0.1:" + port)
+
+
+def test_it_ends_cleanly_on_ctrl_c_while_a_request_is_slow():
+    with running() as stand:
+        body = stand.site()("dust")
+        stand.taken("dust", body)
+        stand.order({"kind": "slow", "delay_s": 3600})
+        with pytest.raises(httpx.ReadTimeout):
+            stand.client.post("/api/wlwyczsjrsj/receive/yczssj/" + stand.token, json=body, timeout=0.2)
+        stand.process.send_signal(signal.SIGINT)
+        assert stand.process.wait(10) == 0
+
+
+def test_the_command_line_loads_without_a_web_server():
+    code = "import sys, hanma.mock.cli; print([name for name in ('aiohttp', 'PIL') if name in sys.modules])"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
 
 
 def test_a_platform_of_another_shape_gets_faults_and_control_by_naming_its_routes():

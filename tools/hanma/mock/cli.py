@@ -1,11 +1,12 @@
 """`hanma mock`: start a stand-in of an authority's server, one command a platform."""
 
+import importlib
 from typing import Annotated, Optional
 
 import typer
 from rich.console import Console
 
-from hanma.mock import server, shantou
+from hanma.mock import shantou_options
 from hanma.mock.faults import Faults
 from hanma.mock.ledger import Ledger, LedgerError
 
@@ -36,20 +37,34 @@ def _main():
     """Keep the platform's name a sub-command even while there is only one."""
 
 
-def serve(make_application, options, ledger_file, binding):
+def _fail(error):
+    _errors.print(f"[red]hanma mock:[/red] {error}", soft_wrap=True)
+    raise typer.Exit(1)
+
+
+def _load(platform):
+    """Return (the server, the platform's module); ends the process where the web server is not installed."""
+    try:
+        return importlib.import_module("hanma.mock.server"), importlib.import_module(f"hanma.mock.{platform}")
+    except ModuleNotFoundError as error:
+        return _fail(f"{error.name} is missing: pip install 'hanma[mock]'")
+
+
+def serve(platform, options, ledger_file, **binding):
     """Run one platform's stand-in until SIGINT or SIGTERM; ends the process with status 1 where it cannot start.
 
-    make_application: (options, Ledger, Faults) -> aiohttp.web.Application. binding: a server.Binding.
+    platform: the name of a module here with make_application(options, Ledger, Faults) -> aiohttp.web.Application.
+    binding: the fields of server.Binding.
     """
+    server, module = _load(platform)
     try:
         ledger = Ledger(ledger_file)
         try:
-            server.run(make_application(options, ledger, Faults()), binding)
+            server.run(module.make_application(options, ledger, Faults()), server.Binding(**binding))
         finally:
             ledger.close()
     except (LedgerError, server.StartError) as error:
-        _errors.print(f"[red]hanma mock:[/red] {error}", soft_wrap=True)
-        raise typer.Exit(1) from error
+        _fail(error)
 
 
 @app.command("shantou")
@@ -60,23 +75,24 @@ def shantou_command(
     cert: Cert = None,
     key: Key = None,
     control_token: ControlToken = None,
-    user: Annotated[str, typer.Option(help="User name; access_id is its MD5, lower case.")] = shantou.Options.user,
-    secret: Annotated[str, typer.Option(help="access_secret.")] = shantou.Options.secret,
+    user: Annotated[str, typer.Option(help="User name; access_id is its MD5, lower case.")] = shantou_options.Options.user,
+    secret: Annotated[str, typer.Option(help="access_secret.")] = shantou_options.Options.secret,
     token_life_s: Annotated[
         float, typer.Option("--token-life-s", min=0, help="Seconds that a token lives.")
-    ] = shantou.Options.token_life_s,
+    ] = shantou_options.Options.token_life_s,
     same_token: Annotated[
         bool, typer.Option("--same-token", help="Asked again, answer the live token instead of a new one.")
     ] = False,
     decode_images: Annotated[bool, typer.Option("--decode-images", help="Read each image whole.")] = False,
     failure_code: Annotated[
         str, typer.Option(help="Code of a refusal where an endpoint's list has no failure of its own.")
-    ] = shantou.Options.failure_code,
+    ] = shantou_options.Options.failure_code,
     may_be_empty: Annotated[
         Optional[list[str]],
         typer.Option("--may-be-empty", help='A required text that may be "": ENDPOINT.FIELD, such as team_exit.appointDate.'),
     ] = None,
 ):
     """Shantou (汕头): token, check and the eleven data endpoints."""
-    options = shantou.Options(user, secret, token_life_s, same_token, decode_images, failure_code, frozenset(may_be_empty or ()))
-    serve(shantou.make_application, options, ledger, server.Binding(host, port, cert, key, control_token))
+    empty = frozenset(may_be_empty or ())
+    options = shantou_options.Options(user, secret, token_life_s, same_token, decode_images, failure_code, empty)
+    serve("shantou", options, ledger, host=host, port=port, cert=cert, key=key, control_token=control_token)

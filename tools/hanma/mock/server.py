@@ -25,7 +25,8 @@ from hanma.mock import faults as faulting
 # A form of exit papers may hold some tens of attachments of 1 MB.
 _BODY_MAX_B = 64 * 1024 * 1024
 _CUT_SHORT = '{"createtime": "2022-07-05 16:00:19", "errorcode": {"code'
-_STOP_S = 2.0
+# How long a request under way may still take when the server ends.
+_STOP_S = 1.0
 
 LEDGER = web.AppKey("ledger", object)
 FAULTS = web.AppKey("faults", object)
