@@ -198,10 +198,10 @@ async def _listen(runner, binding, context):
 async def _serve(made, binding):
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    # signal.signal rather than the loop's own: the latter does not exist on Windows.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
     async with listening(made, binding) as address:
+        # signal.signal rather than the loop's own: the latter does not exist on Windows.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
         print(json.dumps({"url": address, "control": f"{address}/_control"}), flush=True)
         await stop.wait()
 

@@ -20,7 +20,10 @@ _MASK = "***"
 
 
 def make_application(options, ledger, faults):
-    """Return the aiohttp application of a strict Shantou; options: a shantou_options.Options."""
+    """Return the aiohttp application of a strict Shantou; options: a shantou_options.Options. Raises StartError."""
+    unknown = sorted(options.may_be_empty - set(shantou_checks.required_texts(shantou_fields.ENDPOINTS)))
+    if unknown:
+        raise server.StartError(f"{', '.join(unknown)}: no required text of that name, such as team_exit.appointDate")
     made = server.application(ledger, faults)
     stand_in = _Shantou(options, ledger)
     made.router.add_post(_OPEN_PATH + "getaccesstoken", stand_in.token, name="token")
