@@ -5,7 +5,6 @@ HTTP 200 with the endpoint's own code: 0, its failure, its "no such token", its 
 request at all (a wrong method, a wrong path) gets 405 or 404.
 """
 
-import dataclasses
 import hashlib
 import json
 
@@ -20,26 +19,11 @@ _OPEN_PATH = "/api/openapi/"
 _MASK = "***"
 
 
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """What may be set.
-
-    token_life_s: seconds; the document's example lives six hours less one second. same_token: a token asked for again is
-    the live one. failure_code: how a record is refused at the endpoints whose list has no failure of their own; the
-    document gives them only 系统异常. may_be_empty: required texts, as endpoint.field, that may be "".
-    """
-
-    user: str = "admin"
-    secret: str = "stand-in-secret"
-    token_life_s: float = 21599
-    same_token: bool = False
-    decode_images: bool = False
-    failure_code: str = "900010199"
-    may_be_empty: frozenset = frozenset()
-
-
 def make_application(options, ledger, faults):
-    """Return the aiohttp application of a strict Shantou."""
+    """Return the aiohttp application of a strict Shantou; options: a shantou_options.Options. Raises StartError."""
+    unknown = sorted(options.may_be_empty - set(shantou_checks.required_texts(shantou_fields.ENDPOINTS)))
+    if unknown:
+        raise server.StartError(f"{', '.join(unknown)}: no required text of that name, such as team_exit.appointDate")
     made = server.application(ledger, faults)
     stand_in = _Shantou(options, ledger)
     made.router.add_post(_OPEN_PATH + "getaccesstoken", stand_in.token, name="token")
@@ -120,7 +104,7 @@ class _Shantou:
         return _answer(*refusal, datacontext=None) if refusal else self._token_answer(request)
 
     async def _credentials(self, request):
-        if request.content_type in ("application/x-www-form-urlencoded", "multipart/form-data"):
+        if request.content_type == "application/x-www-form-urlencoded":
             return _once(list((await request.post()).items()))
         return _parse(await request.read())
 

@@ -101,6 +101,18 @@ KINDS = {
 }
 
 
+def required_texts(endpoints):
+    """Return the names, as endpoint.field, of all required texts: those that Strictness.may_be_empty may hold."""
+    return [name for endpoint in endpoints for name in _required_texts(endpoint.fields, endpoint.key)]
+
+
+def _required_texts(fields, key):
+    for field in fields:
+        if field.required and KINDS[field.kind][0] is _STRING:
+            yield f"{key}.{field.name}"
+        yield from _required_texts(field.fields, f"{key}.{field.name}")
+
+
 def problems(endpoint, body, strictness):
     """Return the list of "field：reason" of a body, empty where it is as the endpoint's table says."""
     if not isinstance(body, dict):
