@@ -35,6 +35,8 @@ def test_the_ledger_has_a_line_a_request_with_images_as_their_hashes_and_no_secr
     assert not any(secret in text for secret in (token, SECRET, PHOTO))
     assert [entry["seq"] for entry in entries] == [1, 2, 3, 4, 5, 6]
     gate = entries[3]
+    named = hashlib.sha256(token.encode()).hexdigest()[:16]
+    assert gate["path"] == f"/api/wlwzjsjjrsj/receive/zjsj/sha256:{named}"
     assert gate["body"]["photo"] == f"sha256:{hashlib.sha256(PHOTO.encode()).hexdigest()}:{len(PHOTO)}"
     assert gate["body"]["temperature"] == 36.0
     assert gate["fingerprint"] == entries[4]["fingerprint"]

@@ -2,6 +2,7 @@
 
 import copy
 import datetime
+import json
 
 import pytest
 
@@ -330,6 +331,17 @@ def test_a_body_that_is_no_json_object_or_names_a_key_twice_is_refused(stand):
         path = "/api/wlwyczsjrsj/receive/yczssj/"
         answer = stand.client.post(path + stand.token, content=raw)
         assert (answer.status_code, answer.json()["errorcode"]["code"], answer.json()["data"]) == (200, "990025001", False)
+
+
+def test_half_a_character_or_a_long_text_in_a_code_is_refused_like_any_other(stand):
+    body = json.dumps(stand.site()("vehicle", iostatus="X"))
+    stand.taken("dust", stand.site()("dust"))
+    for wrong in ("\\ud800", "1" * 2000):
+        raw = body.replace('"X"', f'"{wrong}"').encode()
+        answer = stand.client.post("/api/wlwclsbjrsj/receive/clsbsj/" + stand.token, content=raw).json()
+        assert "iostatus：" in answer["errorcode"]["message"]
+        assert len(answer["errorcode"]["message"]) < 100
+    assert stand.control("ledger")[-2]["body"]["iostatus"] == "\ud800"
 
 
 def test_required_texts_may_be_empty_where_that_was_allowed():

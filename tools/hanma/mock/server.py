@@ -74,7 +74,7 @@ def application(ledger, faults):
 
 
 def _json(value, status=200):
-    return web.json_response(value, status=status, dumps=lambda given: json.dumps(given, ensure_ascii=False))
+    return web.json_response(value, status=status)
 
 
 @web.middleware

@@ -63,7 +63,9 @@ def _parse(raw):
 def _answer(code, message, **more):
     moment = shantou_checks.now().strftime("%Y-%m-%d %H:%M:%S")
     value = {"createtime": moment, "errorcode": {"code": code, "message": message}, **more}
-    return web.Response(text=json.dumps(value, ensure_ascii=False), content_type="application/json")
+    # A message may quote half a character that the caller has sent as \ud800.
+    text = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+    return web.Response(body=text, content_type="application/json", charset="utf-8")
 
 
 class _Shantou:
@@ -81,11 +83,10 @@ class _Shantou:
 
     def _write(self, request, verdict, body):
         """Write a request to the ledger; the token in its path only as the start of its hash."""
-        token = request.match_info.get("token")
-        path = request.path
-        if token:
-            path = path.replace(token, "sha256:" + hashlib.sha256(token.encode()).hexdigest()[:16])
-        self._ledger.add(request.match_info.route.resource.name, path, verdict, body, server.request_fault(request))
+        resource = request.match_info.route.resource
+        token = hashlib.sha256(request.match_info.get("token", "").encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        path = resource.canonical.replace("{token}", f"sha256:{token}")
+        self._ledger.add(resource.name, path, verdict, body, server.request_fault(request))
 
     # Token and check ---------------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}", re.ASCII)
 _TWO_DECIMALS = re.compile(r"-?\d+\.\d{2}", re.ASCII)
 _DIGITS = re.compile(r"\d+", re.ASCII)
 PERMANENT = "0000-00-00"
+_SHOWN_CHARACTERS = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,7 +151,7 @@ def _value_problems(field, value, place, key, strictness):
     elif isinstance(value, list):
         yield from _array_problems(field, value, place, key, strictness)
     elif field.codes and value not in field.codes:
-        yield f"{place}：{value} 不在字典中"
+        yield f"{place}：{str(value)[:_SHOWN_CHARACTERS]} 不在字典中"
     elif check is not None:
         reason = check(value, field, strictness)
         if reason is not None:
