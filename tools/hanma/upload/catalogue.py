@@ -30,6 +30,7 @@ class Field:
     that is not `name`. local: kept here and never sent. fact: never taken from a site's profile. empties: the empty values
     a site may switch on. photo: the name of its file where no cell names one ("{person_id}_正面").
     A string's form: "code" has neither spaces nor full-width signs, "CODE" is in capitals too.
+    separator: what joins several values in one text, where a field takes several; most_length: in characters.
     """
 
     name: str
@@ -56,6 +57,8 @@ class Field:
     empties: tuple = ()
     photo: str = ""
     aliases: tuple = ()
+    separator: str = ""
+    most_length: int = 0
     fields: tuple = ()
     note: str = ""
 
@@ -107,7 +110,8 @@ class Table:
 class Platform:
     """One authority's document. tables are in the order in which they are to be sent; dictionaries: name → code → Chinese name;
     synonyms: dictionary → other name → codes; facts: what else the document fixes, for its rules; settings: name → its
-    default ("value"), "choices", why there is one, and what a choice changes: {choice: {"table.field": {attribute: value}}}."""
+    default ("value"), "choices", why there is one, and what a choice changes: {choice: {"table.field": {attribute: value}}};
+    the setting "required" names fields a site needs beyond the document."""
 
     key: str
     title: str
@@ -142,7 +146,9 @@ class Platform:
 def _changes(platform, settings):
     changes = {}
     for name, value in platform.chosen(settings).items():
-        for path, change in platform.settings[name].get("changes", {}).get(str(value), {}).items():
+        choices = platform.settings[name].get("changes", {})
+        told = dict.fromkeys(value, {"required": "yes"}) if name == "required" else choices.get(str(value), {})
+        for path, change in told.items():
             changes[path] = changes.get(path, {}) | change
     return changes
 

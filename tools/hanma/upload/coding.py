@@ -30,6 +30,7 @@ from .misreadings import (
     ROUNDED,
     SEVERAL_CODES,
     TIDIED,
+    TOO_LONG,
     UNKNOWN_CODE,
     UNKNOWN_PART,
     WRONG_TYPE,

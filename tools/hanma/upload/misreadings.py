@@ -31,6 +31,9 @@ DATE_CELL = Rule(
     "Make the cell a text cell and type it again",
 )
 WRONG_TYPE = Rule("wrong_type", "{label}不能是{kind}", "{label} can't be {kind}", "请改成{wanted}", "Write {wanted}")
+TOO_LONG = Rule(
+    "too_long", "{label}有 {count} 个字，最多 {most} 个", "{label} has {count} characters of {most}", "请缩短", "Shorten it"
+)
 NOT_NUMBER = Rule(
     "not_number", "{label}不是数字：{cell}", "{label} is no number: {cell}", "请只填数字，不带单位", "Write digits, no unit"
 )
