@@ -10,7 +10,7 @@ import binascii
 import json
 import re
 from dataclasses import replace
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 
 from .misreadings import (
@@ -37,30 +37,17 @@ from .misreadings import (
     ZERO_RESTORED,
     problem,
 )
+from .plain import BLANKS, FOLD, HOUR, SIGNS, TEXT, day_text, moment, split_day, two_places
 from .record import Attachment
 
 PERMANENT = "0000-00-00"
-_SHANGHAI = timezone(timedelta(hours=8))  # no summer time since 1991
 _EXACT_NUMBER = 10**15  # a spreadsheet keeps 15 digits and makes the rest zeros
 
-_BLANKS = dict.fromkeys(map(ord, "\u3000\u00a0\u2007\u202f\u2002\u2003\u2009\t\r\n"), " ") | dict.fromkeys(
-    map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad")
-)
-_WIDE = {
-    code: chr(code - 0xFEE0) for first in (0xFF10, 0xFF21, 0xFF41) for code in range(first, first + (10 if first == 0xFF10 else 26))
-}
-_TEXT = _BLANKS | _WIDE
-# In codes, numbers and dates every full-width sign is plain, and every dash is a hyphen.
-_SIGNS = _BLANKS | {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)} | dict.fromkeys(map(ord, "‐‑‒–—−⁃"), "-")
-_SIGNS |= {ord("。"): ".", ord("￥"): "¥"}
-_FOLD = _SIGNS | {ord("它"): "他", ord("."): None, ord(" "): None, ord("("): None, ord(")"): None}
-_FOLD |= dict.fromkeys(map(ord, "。（）［］，、,"))
 _BETWEEN_HAN = re.compile(r"(?<=[\u4e00-\u9fff])\s+(?=[\u4e00-\u9fff])")
 _SCIENTIFIC = re.compile(r"\d(\.\d+)?[eE]\+?\d+")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
-_DAY = re.compile(r"(\d{4})(?:-|/|\.|年)(\d{1,2})(?:-|/|\.|月)(\d{1,2})日?|(\d{4})(\d\d)(\d\d)")
-_HOUR = re.compile(r"(\d{1,2}):(\d\d):(\d\d)(?:\.\d+)?(Z|[+-]\d\d:?\d\d)?")
 _CODE_AND_NAME = re.compile(r"([0-9A-Za-z]+)[\s\-:.]*(.+)")
+_SEVERAL_VALUES = re.compile(r"[、，,;；|\n]")
 _SEVERAL_FILES = re.compile(r"[;；|\n]")
 _DATA_URI = re.compile(r"data:([\w.+-]+/[\w.+-]+);base64,(.*)", re.DOTALL)
 _FOR_EVER = {"永久", "长期", "长期有效", "永久有效", "0000/00/00", "00000000"}
@@ -75,19 +62,43 @@ def decode(field, cell, platform, values=None):
 
 def coder(field, platform):
     """Return a function (cell, values so far, list for problems) → value or None, for a field as its settings make it."""
-    return _CODERS[field.type](field, platform)
+    read = _CODERS[field.type](field, platform)
+    read = _several(field, read) if field.separator else read
+    return _short_enough(field, read) if field.most_length else read
+
+
+def _several(field, read):
+    """One text that holds several values, each of which is read by itself."""
+
+    def read_all(cell, values, found):
+        parts = [part.strip() for part in _SEVERAL_VALUES.split(cell) if part.strip()] if isinstance(cell, str) else cell
+        parts = [read(part, values, found) for part in (parts if isinstance(parts, list) else [parts])]
+        return None if None in parts else field.separator.join(parts)
+
+    return read_all
+
+
+def _short_enough(field, read):
+    def read_short(cell, values, found):
+        text = read(cell, values, found)
+        if text is not None and len(text) > field.most_length:
+            found.append(problem(TOO_LONG, field, count=len(text), most=field.most_length))
+            return None
+        return text
+
+    return read_short
 
 
 def blank(cell):
     """Return whether a cell holds nothing."""
-    return cell is None or cell == "" or cell == [] or (type(cell) is str and not cell.translate(_BLANKS).strip())
+    return cell is None or cell == "" or cell == [] or (type(cell) is str and not cell.translate(BLANKS).strip())
 
 
 # Texts
 
 
 def _text(field, platform):
-    tidy = _SIGNS if field.form in ("code", "CODE") else _TEXT
+    tidy = SIGNS if field.form in ("code", "CODE") else TEXT
     tight, capitals = field.form in ("code", "CODE"), field.form == "CODE"
     is_name = field.concept == "person_name"
 
@@ -110,7 +121,7 @@ def _text(field, platform):
         if tight and "+" in text and _SCIENTIFIC.fullmatch(text):
             found.append(problem(LONG_NUMBER, field))
             return None
-        return text
+        return text or None
 
     return read
 
@@ -118,8 +129,8 @@ def _text(field, platform):
 def _number_as_text(field, cell, found):
     if isinstance(cell, date):
         found.append(problem(DATE_CELL, field))
-    elif isinstance(cell, bool) or not isinstance(cell, (int, float)):
-        found.append(_wrong_type(field, cell, "文字"))
+    elif isinstance(cell, bool) or not isinstance(cell, (int, float)) or cell != cell:
+        found.append(_wrong_type(field, cell, ("文字", "a text")))
     elif abs(cell) >= _EXACT_NUMBER:
         found.append(problem(LONG_NUMBER, field))
     else:
@@ -130,8 +141,8 @@ def _number_as_text(field, cell, found):
 
 
 def _wrong_type(field, cell, wanted):
-    zh, _ = _KINDS.get(type(cell), (type(cell).__name__, ""))
-    return problem(WRONG_TYPE, field, kind=zh, wanted=wanted)
+    kind, kind_en = _KINDS.get(type(cell), ("这种值", "such a value"))
+    return problem(WRONG_TYPE, field, kind=kind, kind_en=kind_en, wanted=wanted[0], wanted_en=wanted[1])
 
 
 # Codes
@@ -144,30 +155,30 @@ class _Choices:
         self.names = choices
         self.by_name = {}
         for code, name in choices.items():
-            self.by_name.setdefault(name.translate(_FOLD), []).append(code)
+            self.by_name.setdefault(name.translate(FOLD), []).append(code)
         for name, codes in synonyms.items():
-            known = self.by_name.setdefault(name.translate(_FOLD), [])
+            known = self.by_name.setdefault(name.translate(FOLD), [])
             known += [code for code in codes if code not in known]
         self.backward = choices == {"0": "是", "1": "否"}
         self.sure = {} if self.backward else {code: code for code in choices}
-        self.sure |= {name: found[0] for name in choices.values() if len(found := self.by_name[name.translate(_FOLD)]) == 1}
+        self.sure |= {name: found[0] for name in choices.values() if len(found := self.by_name[name.translate(FOLD)]) == 1}
 
     def candidates(self, text):
         """Return the codes a text may stand for and whether a zero had to be put in front."""
         if text in self.names:
             return [text], False
-        if codes := self.by_name.get(text.translate(_FOLD)):
+        if codes := self.by_name.get(text.translate(FOLD)):
             return codes, False
         if text.isdigit() and text.isascii():
             return [code for code in self.names if code.isdigit() and len(code) > len(text) and int(code) == int(text)], True
         both = _CODE_AND_NAME.fullmatch(text)
-        if both and self.names.get(both[1], "").translate(_FOLD) == both[2].translate(_FOLD):
+        if both and self.names.get(both[1], "").translate(FOLD) == both[2].translate(FOLD):
             return [both[1]], False
         return [], False
 
     def near(self, text):
         """Return up to five entries that resemble an unknown text, as "code name"."""
-        folded = text.translate(_FOLD)
+        folded = text.translate(FOLD)
         close = [code for name, codes in self.by_name.items() if folded and (folded in name or name in folded) for code in codes]
         return self.told(list(dict.fromkeys(close))[:5] or list(self.names)[:5])
 
@@ -205,12 +216,12 @@ def _enum_by_other(field, platform):
 def _look_up(field, cell, choices, found):
     if isinstance(cell, bool):
         cell = "是" if cell else "否"
-    elif isinstance(cell, (int, float)) and cell == int(cell):
+    elif isinstance(cell, int) or isinstance(cell, float) and cell.is_integer():
         cell = str(int(cell))
     if not isinstance(cell, str):
-        found.append(_wrong_type(field, cell, "编码或名称"))
+        found.append(_wrong_type(field, cell, ("编码或名称", "a code or a name")))
         return None
-    text = cell.translate(_SIGNS).strip()
+    text = cell.translate(SIGNS).strip()
     codes, zero = choices.candidates(text)
     if len(codes) != 1:
         rule = SEVERAL_CODES if codes else UNKNOWN_CODE
@@ -231,10 +242,10 @@ def _look_up(field, cell, choices, found):
 def _plain_number(field, cell, found):
     """Return a Decimal or None."""
     if isinstance(cell, bool) or not isinstance(cell, (str, int, float, Decimal)):
-        found.append(_wrong_type(field, cell, "数字"))
+        found.append(_wrong_type(field, cell, ("数字", "a number")))
         return None
     text = cell if isinstance(cell, str) else f"{cell:.15g}" if isinstance(cell, float) else str(cell)
-    plain = text.translate(_SIGNS).strip().removeprefix("¥").removesuffix("元").strip()
+    plain = text.translate(SIGNS).strip().removeprefix("¥").removesuffix("元").strip()
     if _THOUSANDS.fullmatch(plain):
         plain = plain.replace(",", "")
     try:
@@ -252,8 +263,13 @@ def _plain_number(field, cell, found):
 def _decimal(field, platform):
     def read(cell, values, found):
         number = _plain_number(field, cell, found)
-        if number is not None and field.form == "0.00" and number != round(number, 2):
-            found.append(problem(ROUNDED, field, value=f"{number:.2f}"))
+        if (
+            number is not None
+            and field.form == "0.00"
+            and number.as_tuple().exponent < -2
+            and number != Decimal(two_places(number))
+        ):
+            found.append(problem(ROUNDED, field, value=two_places(number)))
         return number
 
     return read
@@ -291,11 +307,11 @@ def _date(field, platform):
             return cell.date()
         if isinstance(cell, date):
             return cell
-        text = _day_text(cell)
+        text = day_text(cell)
         if field.permanent and (text == PERMANENT or text in _FOR_EVER):
             return PERMANENT
-        day, rest = _split_day(text)
-        if day is None or (rest and not _HOUR.fullmatch(rest)):
+        day, rest = split_day(text)
+        if day is None or (rest and not HOUR.fullmatch(rest)):
             found.append(problem(NOT_DATE, field, cell))
             return None
         if rest and not rest.startswith(("00:00:00", "0:00:00")):
@@ -312,52 +328,12 @@ def _datetime(field, platform):
                 return datetime.fromisoformat(cell)
             except ValueError:
                 pass
-        moment = _moment(cell)
-        if moment is None:
+        time = moment(cell)
+        if time is None:
             found.append(problem(NOT_TIME, field, cell))
-        return moment
+        return time
 
     return read
-
-
-def _moment(cell):
-    """Return a cell as a local time to the second, or None: a day alone or a time without seconds isn't one."""
-    if isinstance(cell, datetime):
-        local = cell.astimezone(_SHANGHAI).replace(tzinfo=None) if cell.tzinfo else cell
-        return (local + timedelta(microseconds=500_000)).replace(microsecond=0)
-    day, rest = _split_day(_day_text(cell))
-    hour = _HOUR.fullmatch(rest) if day else None
-    if not hour:
-        return None
-    try:
-        local = datetime(day.year, day.month, day.day, *map(int, hour.group(1, 2, 3)))
-    except ValueError:
-        return None
-    return local if not hour[4] else datetime.fromisoformat(f"{local}{_zone(hour[4])}").astimezone(_SHANGHAI).replace(tzinfo=None)
-
-
-def _zone(text):
-    return "+00:00" if text == "Z" else text if ":" in text else f"{text[:3]}:{text[3:]}"
-
-
-def _day_text(cell):
-    if isinstance(cell, (int, float)) and not isinstance(cell, bool) and 19000101 <= cell <= 99991231:
-        return str(int(cell)) if cell == int(cell) else ""
-    return cell.translate(_SIGNS).strip() if isinstance(cell, str) else ""
-
-
-def _split_day(text):
-    """Return (date or None, the text after it)."""
-    match = _DAY.match(text)
-    if not match:
-        return None, text
-    rest = text[match.end() :]
-    if rest[:1].isdigit():
-        return None, text
-    try:
-        return date(*map(int, match.group(1, 2, 3) if match[1] else match.group(4, 5, 6))), rest.removeprefix("T").strip()
-    except ValueError:
-        return None, text
 
 
 # Pictures and lists

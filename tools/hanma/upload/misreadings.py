@@ -30,7 +30,7 @@ DATE_CELL = Rule(
     "请把单元格设为文本格式，重新填写",
     "Make the cell a text cell and type it again",
 )
-WRONG_TYPE = Rule("wrong_type", "{label}不能是{kind}", "{label} can't be {kind}", "请改成{wanted}", "Write {wanted}")
+WRONG_TYPE = Rule("wrong_type", "{label}不能是{kind}", "{label} can't be {kind_en}", "请改成{wanted}", "Write {wanted_en}")
 TOO_LONG = Rule(
     "too_long", "{label}有 {count} 个字，最多 {most} 个", "{label} has {count} characters of {most}", "请缩短", "Shorten it"
 )
