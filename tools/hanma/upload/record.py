@@ -7,10 +7,15 @@ from .problems import Place
 
 @dataclass
 class Row:
-    """One row of a source. cells: heading → value as read (str, int, float, bool, date, datetime, list, None)."""
+    """One row of a source. cells: heading → value as read (str, int, float, bool, date, datetime, list, None).
+
+    problems: what was lost in reading it (an error cell, a formula without its value): they go into its record. With no
+    cells there is nothing else to check. columns: field name → heading, once the headings have been matched."""
 
     place: Place
     cells: dict
+    problems: list = field(default_factory=list)
+    columns: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
