@@ -16,7 +16,7 @@ from .privacy import mask
 from .record import Attachment, Prepared
 
 _SHANGHAI = timezone(timedelta(hours=8))
-_LABELS = ("person_name", "person_id", "team_name", "team_code", "plate", "device_code")
+_LABELS = ("person_name", "person_id", "team_code", "plate", "device_code")
 
 
 def identity(values, table):
@@ -68,9 +68,7 @@ def _settled(platform, key, settings):
 
 def _body(fields, values, settings, image):
     return {
-        one.key or one.name: _leaf(one, values[one.name], settings, image)
-        for one in fields
-        if not one.local and values.get(one.name) is not None
+        one.key or one.name: _leaf(one, values[one.name], settings, image) for one in fields if values.get(one.name) is not None
     }
 
 

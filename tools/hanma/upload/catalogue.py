@@ -27,8 +27,7 @@ class Field:
     concept: what the same thing is called in every table (person_id, project_code, event_time …). derived: how it may be reckoned
     from another field ("day:dktime", "birth:idcard", "sex:idcard", "name:data" a file's name, "none:isHasbadness=1" an empty
     list where that field says there is none). epidemic: off until a site states its basis. key: its name on the wire where
-    that is not `name`. local: kept here and never sent. fact: never taken from a site's profile. empties: the empty values
-    a site may switch on. photo: the name of its file where no cell names one ("{person_id}_正面").
+    that is not `name`. fact: never taken from a site's profile. empties: the empty values a site may switch on.
     A string's form: "code" has neither spaces nor full-width signs, "CODE" is in capitals too.
     separator: what joins several values in one text, where a field takes several; most_length: in characters.
     """
@@ -52,10 +51,8 @@ class Field:
     privacy: str = ""
     epidemic: bool = False
     key: str = ""
-    local: bool = False
     fact: bool = False
     empties: tuple = ()
-    photo: str = ""
     aliases: tuple = ()
     separator: str = ""
     most_length: int = 0

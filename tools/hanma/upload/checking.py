@@ -7,9 +7,8 @@ one run is found. Nothing is read from a clock or a store but what the caller ha
 import importlib.util
 from dataclasses import replace
 from importlib import import_module
-from pathlib import PurePath
 
-from . import body, catalogue, numbers, rules_common
+from . import body, catalogue, columns, images, numbers, rules_common
 from .coding import blank, coder
 from .misreadings import problem
 from .problems import NOTE, WARNING, Problem, Rule
@@ -90,7 +89,6 @@ _STATES = {"queued": "等待发送", "sending": "正在发送", "waiting": "等�
 _STATES |= {"refused": "被拒收", "held": "等待确认"}
 # What a profile never gives, whatever the document's data says of the field.
 _FACT_TYPES = ("date", "datetime", "decimal", "float", "integer", "image", "file", "array")
-_PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 
 
 def check(rows, table, site, now, known=None):
@@ -116,9 +114,10 @@ class Checker:
         self._site, self._known = site, known
         self._now = now.astimezone(rules_common.SHANGHAI).replace(tzinfo=None)
         off = not site.today_epidemic(self._now.date())
-        self._off = [one for one in self.table.fields if one.epidemic and off]
-        self._fields = {one.name: one for one in self.table.fields if one not in self._off}
-        self._names = frozenset(one.name for one in self.table.fields)
+        every = columns.fields_of(self.table)
+        self._off = [one for one in every if one.epidemic and off]
+        self._fields = {one.name: one for one in every if one not in self._off}
+        self._names = frozenset(one.name for one in every)
         self._readers = [(name, coder(one, self.platform)) for name, one in self._fields.items()]
         self._profile = []  # what is wrong with the profile holds for every record
         self._constants = self._read_constants(self._site_values())
@@ -127,7 +126,8 @@ class Checker:
         self._by_device = {code: self._constants | self._read_constants(given) for code, given in site.devices.items()}
         self._empties = self._read_empties()
         self._derivers = [make for one in self._fields.values() if (make := self._deriver(one))]
-        self._photos = self._find_photos()
+        self._photos = [one for one in self._fields.values() if one.type == "image"]
+        self._folder = site.directory / site.photos
         self._latest = [one for one in self._fields.values() if one.latest_now]
         self._lists = [one for one in self._fields.values() if one.fields]
         self._found, self._seen, self._parents = [], {}, {}
@@ -179,15 +179,6 @@ class Checker:
             elif path.startswith(self.table.key + "."):
                 self._profile.append(Problem(CONSTANT_UNKNOWN, words={"name": path}))
         return empties
-
-    def _find_photos(self):
-        """Return (field, stem → path) of pictures that lie in the site's folder under a person's number."""
-        fields = [one for one in self._fields.values() if one.photo]
-        folder = self._site.directory / self._site.photos
-        if not fields or not folder.is_dir():
-            return ()
-        files = {path.stem: str(path) for path in sorted(folder.iterdir()) if path.suffix.lower() in _PHOTO_SUFFIXES}
-        return tuple((one, files) for one in fields)
 
     def _deriver(self, one):
         kind, _, source = one.derived.partition(":")
@@ -246,17 +237,20 @@ class Checker:
                 self._say(EPIDEMIC_OFF, one)
 
     def _add_photos(self, values, given, wrong):
-        for one, files in self._photos:
-            person = values.get(self.table.of_concept("person_id").name)
-            path = files.get(one.photo.format(person_id=person)) if person else None
-            if path and values.get(one.name) is None and one.name not in wrong:
-                values[one.name] = Attachment(PurePath(path).name, path)
-                given.append(one.name)
+        """Take a picture that lies in the site's folder under the record's own name where no cell names one."""
+        for one in self._photos:
+            stem = "" if values.get(one.name) or one.name in wrong else images.stem(self.table, one, values)
+            if stem:
+                picture, found = images.find(self._folder, stem, one)
+                self._found += found
+                if picture:
+                    values[one.name] = picture
+                    given.append(one.name)
 
     def _derive(self, values, wrong):
         derived = []
         for name, reckon in self._derivers:
-            if values.get(name) is None and name not in wrong:
+            if not values.get(name) and name not in wrong:
                 value = reckon(values)
                 if value is not None:
                     values[name] = value

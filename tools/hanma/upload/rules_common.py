@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from typing import Any, Callable
 
-from . import numbers
+from . import columns, numbers
 from .coding import PERMANENT
 from .problems import WARNING, Rule
 
@@ -193,15 +193,15 @@ def sex(field, citizen_id):
 
 def _consent(context):
     face = any(one.privacy == "face" for one in context.table.fields)
-    consent, day = context.table.field("consent"), context.table.field("consent_day")
+    consent, day = columns.CONSENT
 
     def rule(values):
         if values.get("consent") != "1":
             context.say(NO_CONSENT, consent)
-        elif not values.get("consent_day"):
+        elif not values.get("consent_date"):
             context.say(NO_CONSENT_DAY, day)
 
-    return rule if face and consent and context.site.consent == "columns" else None
+    return rule if face and context.site.consent == "columns" else None
 
 
 def in_order(context, pairs, rule):
