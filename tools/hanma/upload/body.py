@@ -34,7 +34,8 @@ def parents(values, table, platform):
 def known_as(values, table, platform):
     """Return the identities by which other tables' records name this one where they know only a part of its own."""
     names = {tuple(keys) for other in platform.tables.values() for key, keys in other.parents if key == table.key}
-    return tuple(tuple(_known(values, name) if name in keys else None for name in table.identity) for keys in sorted(names))
+    partial = sorted(keys for keys in names if set(keys) != set(table.identity))
+    return tuple(tuple(_known(values, name) if name in keys else None for name in table.identity) for keys in partial)
 
 
 def _known(values, name):
@@ -57,6 +58,7 @@ def prepare(record, table, site, image=None):
         parents=parents(record.values, table, platform),
         label=_label(record.values, table),
         happened_ms=_happened_ms(record.values, table),
+        known_as=known_as(record.values, table, platform),
     )
 
 

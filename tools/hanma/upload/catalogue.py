@@ -64,8 +64,7 @@ class Field:
 class Table:
     """One table or endpoint. identity: the fields that say which record of the world it is. parents: (table's key,
     {its field: our field}) it must follow. uncertain: one of UNCERTAIN_RULES. errors: code → class (ok config token
-    permission server data), this endpoint's own; messages: (words of an answer's message → class), where a code alone doesn't tell.
-    path: as the document has it, with {accesstoken}."""
+    permission server data), this endpoint's own. path: as the document has it, with {accesstoken}."""
 
     platform: str
     key: str
@@ -78,7 +77,6 @@ class Table:
     parents: tuple = ()
     uncertain: str = "hold"
     errors: dict = field(default_factory=dict)
-    messages: tuple = ()
     frequency: str = ""
     note: str = ""
 
@@ -90,14 +88,8 @@ class Table:
         """Return the first field of that concept, or None."""
         return next((one for one in self.fields if one.concept == concept), None)
 
-    def meaning(self, code, message=""):
-        """Return the class of an answer. A code the table doesn't know is a refusal ("data"), whatever it says."""
-        if code in self.errors:
-            return self.errors[code]
-        return next((kind for words, kind in self.messages if words in message), "data")
-
     def settled(self, settings=None):
-        """Return this table as a site's settings make it. ValueError names a setting or value that the document's data lacks."""
+        """Return this table as a site's settings make it. ValueError names a setting's choices."""
         changes = _changes(load(self.platform), settings or {})
         fields = tuple(_settled(one, f"{self.key}.{one.name}", changes) for one in self.fields) if changes else self.fields
         return replace(self, fields=fields)
@@ -130,11 +122,9 @@ class Platform:
         return names.get(str((values or {}).get(other, "")), "")
 
     def chosen(self, settings=None):
-        """Return every setting's value: the site's where it has one. ValueError for an unknown setting or choice."""
+        """Return every setting's value: the site's where it has one. ValueError for a value that is none of the choices."""
         for name, value in (settings or {}).items():
-            if name not in self.settings:
-                raise ValueError(f"{name}: {self.key} has the settings {', '.join(self.settings)}")
-            choices = self.settings[name].get("choices")
+            choices = self.settings.get(name, {}).get("choices")
             if choices and value not in choices:
                 raise ValueError(f"{name} = {value}: write one of {', '.join(map(str, choices))}")
         return {name: one["value"] for name, one in self.settings.items()} | (settings or {})
@@ -143,7 +133,7 @@ class Platform:
 def _changes(platform, settings):
     changes = {}
     for name, value in platform.chosen(settings).items():
-        choices = platform.settings[name].get("changes", {})
+        choices = platform.settings.get(name, {}).get("changes", {})
         told = dict.fromkeys(value, {"required": "yes"}) if name == "required" else choices.get(str(value), {})
         for path, change in told.items():
             changes[path] = changes.get(path, {}) | change
@@ -170,8 +160,7 @@ def _table(platform, key, data):
     data = dict(data)
     fields = tuple(_field(one) for one in data.pop("fields"))
     parents = tuple((one["table"], one["keys"]) for one in data.pop("parents", ()))
-    data |= {"identity": tuple(data.get("identity", ())), "messages": tuple(map(tuple, data.get("messages", ())))}
-    return Table(platform=platform, key=key, fields=fields, parents=parents, **data)
+    return Table(platform=platform, key=key, fields=fields, parents=parents, **data | {"identity": tuple(data.get("identity", ()))})
 
 
 @lru_cache
