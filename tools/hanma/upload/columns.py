@@ -37,8 +37,8 @@ AMBIGUOUS = Rule(
 
 # Columns that stay here and are never sent: what shows that a person agreed to be photographed.
 CONSENT = (
-    Field("consent", "同意采集人脸", note="本人同意的写“是”。只留在本机，不上报。"),
-    Field("consent_date", "同意日期", type="date", note="签同意书的日期。只留在本机，不上报。"),
+    Field("consent", "同意采集人脸", type="enum", choices={"1": "是", "0": "否"}, note="本人同意的写“是”。只留在本机，不上报。"),
+    Field("consent_date", "同意日期", type="date", latest_now=True, note="签同意书的日期。只留在本机，不上报。"),
 )
 # What clerks number their rows with.
 _COUNTERS = ("序号", "行号", "no", "no.")

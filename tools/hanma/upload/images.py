@@ -135,8 +135,8 @@ def text_length_b(data_b, media):
 def stem(table, field, values):
     """Return how a picture's file is named for that record, without its side and suffix; "" where only a column can name it.
 
-    A person's own pictures are `<id>`. One taken at an event is `<id or plate>_<yyyyMMddHHmmss>`: a person's standing photo is
-    never taken for it."""
+    A person's own pictures, of the face or of a side of the id card, are `<id>`. One taken at an event is
+    `<id or plate>_<yyyyMMddHHmmss>`: a person's standing photo is never taken for it."""
     by_concept = {one.concept: values.get(one.name) for one in table.fields if one.concept}
     who = by_concept.get("person_id") or by_concept.get("plate")
     if not who:
@@ -144,20 +144,23 @@ def stem(table, field, values):
     if any(one.concept == "event_time" for one in table.fields):
         at = by_concept["event_time"]
         return f"{who}_{at:%Y%m%d%H%M%S}" if hasattr(at, "strftime") else ""
-    return str(who) if field.privacy in ("face", "id") else ""
+    return str(who) if field.privacy == "face" or _ends(field) != ("",) else ""
 
 
 def find(directory, name, field):
     """Return (Attachment or None, [Problem]) for the picture of that stem in the directory; two that fit are a problem."""
-    ends = next((ends for side, ends in _SIDES.items() if side in field.label), ("",))
     try:
         index = _index(str(directory), Path(directory).stat().st_mtime_ns)
     except OSError:
         return None, []
-    fit = [file for end in ends for file in index.get(_plain(name + end), ())]
+    fit = [file for end in _ends(field) for file in index.get(_plain(name + end), ())]
     if len(fit) > 1:
         return None, [Problem(TWO, field=field.name, words={"first": fit[0], "second": fit[1]})]
     return (Attachment(fit[0], fit[0]), []) if fit else (None, [])
+
+
+def _ends(field):
+    return next((ends for side, ends in _SIDES.items() if side in field.label), ("",))
 
 
 @lru_cache(maxsize=4)
