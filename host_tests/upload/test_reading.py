@@ -1,6 +1,8 @@
 """Files become rows: nothing lost, nothing guessed, and every refusal in words a clerk can act on."""
 
+import csv
 import io
+import json
 import zipfile
 from datetime import datetime
 
@@ -19,8 +21,6 @@ _WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0", exclude_c
 
 
 def _csv(values, delimiter):
-    import csv
-
     text = io.StringIO(newline="")
     csv.writer(text, delimiter=delimiter).writerows(values)
     return text.getvalue()
@@ -252,6 +252,12 @@ def test_a_sheet_that_lies_about_its_size_is_read_whole(tmp_path):
 def test_json_lines_keep_types_and_nested_lists_and_count_every_line():
     rows = list(reading.read_stream(['{"a": "01", "b": [{"c": 1.5}], "d": null}\n', "\n", '{"a": true}'], "-"))
     assert [(row.place.row, row.cells) for row in rows] == [(1, {"a": "01", "b": [{"c": 1.5}], "d": None}), (3, {"a": True})]
+
+
+def test_pictures_come_in_json_lines_by_name_or_as_data_texts():
+    cells = {"photo": "data:image/jpeg;base64," + "A" * 200_000, "card": {"file": "a.jpg"}, "files": ["b.jpg", {"data": "c.jpg"}]}
+    (row,) = reading.read_stream([json.dumps(cells)])
+    assert (row.cells, row.problems) == (cells, [])
 
 
 @pytest.mark.parametrize(

@@ -192,7 +192,9 @@ class Checker:
 
     def record(self, row):
         """Return the Record of a row."""
-        cells, found = row.cells, list(self._profile)
+        if row.problems and not row.cells:
+            return Record(self.table.platform, self.table.key, {}, row.place, problems=list(row.problems))
+        cells, found = row.cells, [*self._profile, *row.problems]
         self._found = found
         constants = self._by_device.get(str(cells.get(self._device)), self._constants) if self._device else self._constants
         values, given = {}, []
@@ -221,7 +223,7 @@ class Checker:
             row.place,
             set(derived),
             set(given),
-            self._placed(found, row.place) if found else [],
+            self._placed(found, row) if found else [],
         )
 
     def _say(self, rule, field, cell="", path="", **words):
@@ -316,15 +318,23 @@ class Checker:
                 rule = NO_PARENT if state is None else PARENT_REFUSED
                 self._found.append(Problem(rule, words={"title": self.platform.tables[key].title}))
 
-    def _placed(self, found, place):
-        """Return the problems with their place, as grave as the site makes them."""
+    def _placed(self, found, row):
+        """Return the problems with their place, which reading may have told, as grave as the site makes them."""
         placed, chosen = [], self._site.rules
         for one in found:
             severity = chosen.get(one.rule.name, "") if one.rule.severity == WARNING else ""
             if severity != "off":
-                top = self._fields.get(one.field.partition("[")[0])
-                placed.append(replace(one, place=place.at(top.label if top else one.field), severity=severity))
+                placed.append(replace(one, place=self._where(one, row), severity=severity or one.severity))
         return placed
+
+
+    def _where(self, one, row):
+        """Return a problem's place: the heading the row has for its field, or the field's label."""
+        if one.place.row:
+            return one.place
+        name = one.field.partition("[")[0]
+        top = self._fields.get(name)
+        return row.place.at(row.columns.get(name) or (top.label if top else one.field))
 
 
 def _paths(fields, before=""):

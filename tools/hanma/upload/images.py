@@ -112,19 +112,26 @@ class _Refused(Exception):
 def prepare(attachment, field, directory):
     """Return (the Attachment with its data and media, [Problem]); with a grave problem its data is empty.
 
-    attachment.path is looked for in that directory and nowhere else. field.type "file" takes documents too. media is "" where
-    the field's text goes without its prefix."""
+    attachment.path is looked for in that directory and nowhere else; one that came with its data and no path is taken as it is.
+    A field of type "file" takes documents too, an attachment without a person's data a PDF. media is "" where the field's
+    text goes without its prefix."""
+    name = attachment.name or attachment.path
     try:
-        path = _locate(attachment.path or attachment.name, Path(directory))
-        data = _read(path)
-        if field.type == "file" and path.suffix.lower() not in _SUFFIXES:
-            return _document(attachment, field, path, data), []
-        ready = _picture(data, field)
+        path = _locate(attachment.path or name, Path(directory)) if attachment.path or not attachment.data else None
+        data = _read(path) if path else attachment.data
+        suffix = path.suffix.lower() if path else _suffix(attachment.media)
+        ready = Attachment(name, str(path or ""))
+        if suffix in _documents(field):
+            return _document(ready, field, suffix, data), []
+        if path and field.type == "file" and suffix not in _SUFFIXES:
+            raise _Refused(WRONG_KIND, kinds=_kinds(field))
+        picture = _picture(data, field)
     except _Refused as refused:
-        words = {"name": attachment.name or attachment.path, "most": field.most_b} | refused.words
+        words = {"name": name or field.label, "most": field.most_b} | refused.words
         return replace(attachment, data=b""), [Problem(refused.rule, field=field.name, words=words)]
-    name = attachment.name if data[:2] == b"\xff\xd8" else str(Path(attachment.name).with_suffix(".jpg"))
-    return Attachment(name, str(path), ready, "image/jpeg" if field.keep_prefix else ""), []
+    if name and data[:2] != b"\xff\xd8":
+        name = str(Path(name).with_suffix(".jpg"))
+    return replace(ready, name=name, data=picture, media="image/jpeg" if field.keep_prefix else ""), []
 
 
 def text_length_b(data_b, media):
@@ -209,16 +216,31 @@ def _read(path):
     return data
 
 
-def _document(attachment, field, path, data):
-    media, at, mark = _DOCUMENTS.get(path.suffix.lower(), ("", 0, None))
-    whole = media != "application/pdf" or b"%%EOF" in data[-_PDF_END_WITHIN_B:]
-    if mark is None or data[at : at + len(mark)] != mark or not whole:
-        raise _Refused(WRONG_KIND, kinds="JPG、PNG、" + "、".join(one[1:].upper() for one in _DOCUMENTS))
+def _documents(field):
+    """Return what documents a field takes, by suffix: any known one, a PDF, or none where a person's picture is asked for."""
+    if field.type == "file":
+        return _DOCUMENTS
+    return {".pdf": _DOCUMENTS[".pdf"]} if "附件" in field.label and not field.privacy else {}
+
+
+def _kinds(field):
+    return "、".join(("JPG", "PNG", *(one[1:].upper() for one in _documents(field))))
+
+
+def _suffix(media):
+    return next((suffix for suffix, (one, _, _) in _DOCUMENTS.items() if one == media), "")
+
+
+def _document(attachment, field, suffix, data):
+    media, at, mark = _DOCUMENTS[suffix]
+    whole = suffix != ".pdf" or b"%%EOF" in data[-_PDF_END_WITHIN_B:]
+    if data[at : at + len(mark)] != mark or not whole:
+        raise _Refused(WRONG_KIND, kinds=_kinds(field))
     media = media if field.keep_prefix else ""
     has_b = text_length_b(len(data), media)
     if field.most_b and has_b > field.most_b:
         raise _Refused(FILE_LARGE, has=has_b)
-    return Attachment(attachment.name, str(path), data, media)
+    return replace(attachment, data=data, media=media)
 
 
 # Pictures.

@@ -65,7 +65,7 @@ _MORE = {"zh": "还有 {0} 条没有列出", "en": "{0} more are not listed"}
 
 
 def template(tables, platform, path, site, today=None):
-    """Write the workbook to fill in for these Tables: a sheet each, one for each nested array, the rules, the drop-downs.
+    """Write the workbook to fill in for these Tables (settled): a sheet each and for each nested array, rules, drop-downs.
 
     Fields that the site's profile gives stand in a grey line with their value; epidemic ones are there only while the
     site may use them. today: a date; now in Shanghai where none is given. ReadingError when the file is open elsewhere."""
@@ -119,11 +119,13 @@ def _write_rules_head(sheet):
 
 
 def _write_sheet(book, rules, table, lists, site, today):
-    """Write one table's sheet and its lines among the rules."""
-    sheet = book.create_sheet(columns.sheet_name(table))
+    """Write one table's sheet and its lines among the rules; none for a table that is off as a whole."""
     wanted = [one for one in columns.fields_of(table) if not one.epidemic or site.today_epidemic(today)]
     if site.consent == "stated":
         wanted = [one for one in wanted if one not in columns.CONSENT]
+    if not wanted:
+        return
+    sheet = book.create_sheet(columns.sheet_name(table))
     given = {one.name: _given(one, table, site) for one in wanted}
     blank = [one for one in wanted if given[one.name] is None]
     head = 1
@@ -144,7 +146,9 @@ def _write_sheet(book, rules, table, lists, site, today):
 
 
 def _given(one, table, site):
-    """Return the site's constant for a field, or None."""
+    """Return the site's constant for a field, or None; a fact of each record is never one."""
+    if one.fact or one.privacy:
+        return None
     own = site.tables.get(table.key.split(".")[0], {})
     for values, name in ((own, one.name), (site.values, one.name), (site.values, one.concept)):
         if name and name in values:
@@ -161,7 +165,7 @@ class _Column:
         self.heading = columns.unique_heading(table, one)
         self.mark = {"yes": "*", "when": "（条件必填）"}.get(one.required, "")
         self.needed = {"yes": "必填", "when": "条件必填"}.get(one.required, "选填")
-        if one.derived or by_device:
+        if (one.derived and not one.derived.startswith("none:")) or by_device:
             self.needed, self.mark = "可不填", ""
         self.form = _FORMS.get(one.type, "文字") + ("；永久有效写 0000-00-00" if one.permanent else "")
         self.note = "".join(self._sentences())
@@ -171,7 +175,7 @@ class _Column:
         for name, codes in one.when.items():
             yield f"{self._label(name)}为 {'、'.join(self._named(name, code) for code in codes)} 时必填。"
         if one.derived:
-            yield f"空着时由“{self._label(one.derived.split(':', 1)[-1])}”推出。"
+            yield self._reckoned()
         if self._by_device:
             yield "工地配置里写了的设备，空着时由配置给出。"
         if one.latest_now:
@@ -183,6 +187,14 @@ class _Column:
         if one.separator:
             yield f"可写几个，用“{one.separator}”隔开。"
         yield one.note
+
+    def _reckoned(self):
+        """Say what stands in for an empty cell; "none:field=code" is an empty list."""
+        kind, _, source = self.field.derived.partition(":")
+        name, _, code = source.partition("=")
+        if kind == "none":
+            return f"{self._label(name)}为 {self._named(name, code)} 时没有。"
+        return f"空着时由“{self._label(name)}”推出。"
 
     def _label(self, name):
         other = self.table.field(name)
@@ -243,7 +255,8 @@ class _Lists:
             return ""
         stem = _safe(f"by_{table.key}_{one.name}")
         for code, name in names.items():
-            self._name(f"{stem}_{code}", _entries(self.platform.dictionaries[name]))
+            listed = self._name(f"list_{name}", _entries(self.platform.dictionaries[name]))
+            self._define(_safe(f"{stem}_{code}"), self._names[listed])
         cell = f"${letters[other]}{first_row}"
         return f'INDIRECT("{stem}_"&LEFT({cell},FIND(" ",{cell}&" ")-1))'
 
@@ -258,9 +271,12 @@ class _Lists:
                 self._sheet.cell(row, number, entry).number_format = _TEXT
             letter = get_column_letter(number)
             target = f"{quote_sheetname(_DICTIONARIES_SHEET)}!${letter}$2:${letter}${len(entries) + 1}"
-            self._book.defined_names[name] = DefinedName(name, attr_text=target)
+            self._define(name, target)
             self._names[name] = target
         return name
+
+    def _define(self, name, target):
+        self._book.defined_names[name] = DefinedName(name, attr_text=target)
 
     def finish(self):
         """Put the lists out of sight, behind all else."""
@@ -349,7 +365,7 @@ def _gravity(problem):
 def _key_of(problem, row, keys):
     """Return which of the row's keys a problem is about: by its column's heading, by its field, else the first."""
     written = {row.columns.get(key, key): key for key in keys}
-    column, name = problem.place.column, problem.field
+    column, name = problem.place.column, problem.field.partition("[")[0]
     tries = (written.get(column), column, written.get(name), name)
     return next((one for one in tries if one in keys), keys[0])
 
