@@ -180,7 +180,14 @@ def test_json_keys_are_named_too_and_an_unknown_one_is_its_row_s_own_error():
     lines = ['{"班组编号": "01", "工资结清情况": [{"工人姓名": "甲"}]}', '{"teamSysNo": "02", "x": 1}']
     first, second = gathering.named(reading.read_stream(lines), EXIT, site())
     assert first.cells == {"teamSysNo": "01", "payrollDetails": [{"workerName": "甲"}]} and first.problems == []
-    assert _rules(second.problems) == ["heading_unknown"] and second.problems[0].place.row == 2
+    assert _rules(second.problems) == ["heading_unknown"]
+    assert second.problems[0].place.row == 2
+
+
+def test_file_names_and_objects_may_stand_side_by_side_in_a_json_list():
+    lines = ['{"退场附件": ["a.jpg", {"附件": "b.jpg"}, {"y": 1}]}']
+    (row,) = gathering.named(reading.read_stream(lines), EXIT, site())
+    assert row.cells == {"exitAttachments": ["a.jpg", {"data": "b.jpg"}, {}]} and _rules(row.problems) == ["heading_unknown"]
 
 
 def test_damage_is_told_of_the_field_whose_cell_it_is(tmp_path):

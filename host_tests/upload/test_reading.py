@@ -213,6 +213,15 @@ def test_a_file_that_is_no_table_is_refused_with_what_to_do(tmp_path, name, cont
     assert _refusal(tmp_path / name) == rule
 
 
+def test_a_file_that_another_program_holds_says_so(tmp_path, monkeypatch):
+    def held(*_, **__):
+        raise PermissionError
+
+    path = _book(tmp_path, [("a", "b"), (1, 2)])
+    monkeypatch.setattr(type(path), "open", held)
+    assert _refusal(path) == "file_busy"
+
+
 def test_a_file_that_is_not_there_and_an_empty_sheet_are_told(tmp_path):
     assert _refusal(tmp_path / "none.csv") == "file_missing"
     assert _refusal(_book(tmp_path, [])) == "sheet_empty"

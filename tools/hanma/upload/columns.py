@@ -95,6 +95,13 @@ def nested(table, array):
     return replace(table, key=f"{table.key}.{array.name}", title=f"{table.title}-{array.label}", fields=whose + tuple(array.fields))
 
 
+def is_attachments(array):
+    """Return whether an array's items are a file and at most its name: then the file names in one cell say all."""
+    files = [one for one in array.fields if one.type in ("image", "file")]
+    names = [one for one in array.fields if one.type == "string"]
+    return len(files) == 1 and len(names) <= 1 and len(array.fields) == len(files) + len(names)
+
+
 def sheet_name(table):
     """Return the name of a table's sheet: its title, or its key where Excel can't hold the title."""
     title = _NOT_IN_SHEET_NAMES.sub("", table.title)

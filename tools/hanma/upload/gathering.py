@@ -99,7 +99,8 @@ def named(rows, table, site):
         if keys not in matches:
             matches[keys] = columns.match(keys, table, site)
         found, problems = matches[keys]
-        renamed = _renamed(row, found, row.problems + [replace(one, place=row.place.at(one.place.column)) for one in problems])
+        problems = row.problems + [replace(one, place=row.place.at(one.place.column)) for one in problems]
+        renamed = _renamed(row, found, {name: key for key, name in found.items()}, problems)
         for array in arrays:
             if isinstance(renamed.cells.get(array.name), list):
                 renamed.cells[array.name] = _named_list(renamed, array, table, site)
@@ -107,10 +108,13 @@ def named(rows, table, site):
 
 
 def _named_list(row, array, table, site):
+    """Return a list's items with their keys named; file names stay as they are."""
     inner = replace(table, fields=tuple(array.fields))
-    rows = list(named([Row(row.place, one) for one in row.cells[array.name]], inner, site))
-    row.problems.extend(problem for one in rows for problem in one.problems)
-    return [one.cells for one in rows]
+    rows = [Row(row.place, one) for one in row.cells[array.name] if isinstance(one, dict)]
+    items = iter(list(named(rows, inner, site)))
+    listed = [next(items) if isinstance(one, dict) else one for one in row.cells[array.name]]
+    row.problems += [problem for one in listed if isinstance(one, Row) for problem in one.problems]
+    return [one.cells if isinstance(one, Row) else one for one in listed]
 
 
 def _by_name(name, platform, path):
@@ -153,7 +157,7 @@ def _single(path, platform, site, table):
 def _part(path, sheet, table, site, arrays):
     """Return one table's Part; arrays: (array field, file, sheet) of what belongs to its rows."""
     found, problems = _match(path, sheet, table, site)
-    rows = (_renamed(row, found, row.problems) for row in reading.read(path, sheet))
+    rows = _all_renamed(path, sheet, found)
     for array, file, inner in arrays:
         joint = _Joint(table, array, (path, sheet, found), (file, inner), site)
         problems += joint.problems
@@ -177,10 +181,16 @@ def _numbered(headings):
     return keys
 
 
-def _renamed(row, found, problems):
+def _renamed(row, found, written, problems):
+    """Return a row with its cells by field name. found: heading → field name; written: the other way."""
     cells = {found[heading]: value for heading, value in row.cells.items() if heading in found}
     problems = [replace(one, field=one.field or found.get(one.place.column, "")) for one in problems]
-    return Row(row.place, cells, problems, {name: heading for heading, name in found.items()})
+    return Row(row.place, cells, problems, written)
+
+
+def _all_renamed(path, sheet, found):
+    written = {name: heading for heading, name in found.items()}
+    return (_renamed(row, found, written, row.problems) for row in reading.read(path, sheet))
 
 
 class _Joint:
@@ -203,14 +213,12 @@ class _Joint:
             self.problems.append(Problem(NO_KEY, Place(path.name, sheet or ""), words=words))
             return keys, {}
         children = defaultdict(list)
-        for row in reading.read(path, sheet):
-            renamed = _renamed(row, found, row.problems)
-            children[_key(renamed, keys)].append(renamed)
+        for row in _all_renamed(path, sheet, found):
+            children[_key(row, keys)].append(row)
         return keys, children
 
     def _count(self):
-        rows = (_renamed(row, self._found, ()) for row in reading.read(self._path, self._sheet))
-        return Counter(_key(row, self._keys) for row in rows)
+        return Counter(_key(row, self._keys) for row in _all_renamed(self._path, self._sheet, self._found))
 
     def _labels(self, names):
         return "、".join(one.label for one in self._table.fields if one.name in names)

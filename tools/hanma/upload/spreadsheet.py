@@ -110,7 +110,7 @@ def _check_archive(path):
             most_b = _MOST_TEXTS_B if texts_b > _MOST_TEXTS_B else _MOST_UNPACKED_B
             raise ReadingError(Problem(TOO_LARGE, place, words={"most": most_b // 1_000_000}))
         for part in parts:
-            if part.filename.endswith(".xml"):
+            if part.filename.endswith((".xml", ".rels")):
                 _check_part(archive, part)
 
 

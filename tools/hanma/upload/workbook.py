@@ -46,7 +46,7 @@ _FORMS = {
     "enum": "从下拉表选，或写代码、名称之一",
     "image": "照片的文件名，放在照片目录里",
     "file": "附件的文件名，放在照片目录里",
-    "array": "见同名的附表；附件可在这一格写文件名，用分号隔开",
+    "array": "附件的文件名，几个用分号隔开；文件放在照片目录里",
 }
 _GENERAL = (
     "一行一条记录；不要合并单元格，不要改标题行。",
@@ -55,7 +55,8 @@ _GENERAL = (
     "下拉表的内容是“代码 名称”，只写代码或只写名称也可以。",
     "灰色的一行是工地配置已给出的内容，不用填。",
     "照片写文件名；人员照片也可按 身份证号.jpg、身份证号_正面.jpg、身份证号_反面.jpg 命名后放进照片目录，不写文件名。",
-    "附表的每一行先写所属的主表记录（与主表相同的几列），再写自己的内容。",
+    "名称里带“-”的工作表是附表：每一行先照主表写明属于哪一条（与主表相同的几列），再写自己的内容。",
+    "用 CSV 时，附表另存为“主表文件名-附表名.csv”，与主表放在一起。",
     "没有的内容请空着，不要编造。",
 )
 _HEADS = {"zh": ("文件", "工作表", "行", "列", "程度", "问题", "规则", "怎么办"),
@@ -65,7 +66,8 @@ _MORE = {"zh": "还有 {0} 条没有列出", "en": "{0} more are not listed"}
 
 
 def template(tables, platform, path, site, today=None):
-    """Write the workbook to fill in for these Tables (settled): a sheet each and for each nested array, rules, drop-downs.
+    """Write the workbook to fill in for these Tables (settled): a sheet each and for each nested array but lists of
+    attachments, which are file names in one cell; the rules; the drop-downs.
 
     Fields that the site's profile gives stand in a grey line with their value; epidemic ones are there only while the
     site may use them. today: a date; now in Shanghai where none is given. ReadingError when the file is open elsewhere."""
@@ -78,7 +80,7 @@ def template(tables, platform, path, site, today=None):
     for table in tables:
         _write_sheet(book, rules, table, lists, site, today)
         for array in table.fields:
-            if array.type == "array" and (not array.epidemic or site.today_epidemic(today)):
+            if _in_own_sheet(array) and (not array.epidemic or site.today_epidemic(today)):
                 _write_sheet(book, rules, columns.nested(table, array), lists, site, today)
     lists.finish()
     _save(book, Path(path))
@@ -120,7 +122,9 @@ def _write_rules_head(sheet):
 
 def _write_sheet(book, rules, table, lists, site, today):
     """Write one table's sheet and its lines among the rules; none for a table that is off as a whole."""
-    wanted = [one for one in columns.fields_of(table) if not one.epidemic or site.today_epidemic(today)]
+    wanted = [
+        one for one in columns.fields_of(table) if not (_in_own_sheet(one) or one.epidemic and not site.today_epidemic(today))
+    ]
     if site.consent == "stated":
         wanted = [one for one in wanted if one not in columns.CONSENT]
     if not wanted:
@@ -133,7 +137,8 @@ def _write_sheet(book, rules, table, lists, site, today):
         head = 2
         told = "；".join(f"{one.label} = {given[one.name]}" for one in wanted if given[one.name] is not None)
         sheet.append([f"工地配置已给出，不用填：{told}"])
-        sheet["A1"].fill, sheet["A1"].font = _GREY, _PALE
+        sheet["A1"].fill, sheet["A1"].font, sheet["A1"].alignment = _GREY, _PALE, _WRAPPED
+        sheet.row_dimensions[1].height = 48
         sheet.merge_cells(start_row=1, end_row=1, start_column=1, end_column=max(2, len(blank)))
     letters = {one.name: get_column_letter(number) for number, one in enumerate(blank, 1)}
     by_device = {name for values in site.devices.values() for name in values}
@@ -143,6 +148,10 @@ def _write_sheet(book, rules, table, lists, site, today):
         _offer(sheet, letters, head + 1, column, lists)
         rules.append([columns.sheet_name(table), column.heading, column.needed, column.form, column.note])
     sheet.freeze_panes = sheet.cell(head + 1, 1)
+
+
+def _in_own_sheet(one):
+    return one.type == "array" and not columns.is_attachments(one)
 
 
 def _given(one, table, site):
