@@ -59,6 +59,29 @@ def _problems(row):
     return {one.place.column: one.rule.name for one in row.problems}
 
 
+def _damaged(data, rng):
+    """Return the bytes with a few of them changed, lost or doubled."""
+    damaged = bytearray(data)
+    for _ in range(rng.randint(1, 5)):
+        at = rng.randrange(len(damaged))
+        length = rng.randint(1, 40)
+        damaged[at : at + length * rng.randrange(2)] = rng.choice([b"", rng.randbytes(1), bytes(damaged[:length])])
+    return bytes(damaged) or b"x"
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.randoms(use_true_random=False))
+def test_a_workbook_damaged_anywhere_inside_is_read_or_refused_and_never_fails_otherwise(tmp_path_factory, rng):
+    path = _book(tmp_path_factory.mktemp("damaged"), [("a", "b"), ("x", 1), ("=A2", "y")], ["A2:A3"])
+    with zipfile.ZipFile(path) as archive:
+        part = rng.choice(sorted(archive.namelist()))
+    _rewritten(path, part, lambda text: _damaged(text, rng))
+    try:
+        assert all(row.cells for row in reading.read(path))
+    except ReadingError as refused:
+        assert refused.problem.remedy()
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.tuples(_WORDS, _WORDS), min_size=1, max_size=6),
@@ -244,6 +267,14 @@ def test_an_archive_that_would_unpack_to_too_much_is_not_opened(tmp_path):
         for _ in range(101):
             part.write(bytes(1_000_000))
     assert _refusal(path) == "file_large"
+
+
+def test_an_archive_that_is_no_workbook_is_refused(tmp_path):
+    path = _book(tmp_path, [("a", "b"), (1, 2)])
+    _rewritten(
+        path, "[Content_Types].xml", lambda text: text.replace(b"spreadsheetml.sheet.main", b"wordprocessingml.document.main")
+    )
+    assert _refusal(path) == "file_broken"
 
 
 def test_a_workbook_with_a_document_type_is_refused(tmp_path):

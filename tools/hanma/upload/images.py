@@ -93,13 +93,15 @@ _DOCUMENTS = {
 }
 _PDF_END_WITHIN_B = 1024
 # JPEG markers: what the decoder needs of the application segments is JFIF's and Adobe's; the rest and comments are metadata.
-_EOI, _COM, _APP0, _APP14, _APP15 = 0xD9, 0xFE, 0xE0, 0xEE, 0xEF
+_EOI, _SOS, _COM, _APP0, _APP14, _APP15 = 0xD9, 0xDA, 0xFE, 0xE0, 0xEE, 0xEF
 _NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 # Which side of a card a field wants, by its label → how its file's name ends.
 _SIDES = {"正面": ("_正面",), "背面": ("_反面", "_背面"), "反面": ("_反面", "_背面")}
 
 # Our own limit lies below Pillow's, and refuses.
 warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+# Damaged metadata is told on the screen otherwise; it is taken off anyway.
+warnings.filterwarnings("ignore", module="PIL.TiffImagePlugin")
 Image.init()
 _FORMATS = [one for one in _TYPES if one in Image.OPEN]
 
@@ -257,7 +259,7 @@ def _picture(data, field):
             if image.format in ("JPEG", "MPO") and image.mode in ("L", "RGB") and _upright(image):
                 bare = _without_metadata(data)
                 if bare is not None and len(bare) <= most_b:
-                    _decode_roughly(image)
+                    _decode_roughly(bare)
                     return bare
             return _encoded(image, most_b)
     except _Refused:
@@ -272,10 +274,11 @@ def _upright(image):
     return image.getexif().get(0x0112, 1) in (0, 1)
 
 
-def _decode_roughly(image):
-    """Read a JPEG through to its end at an eighth of its size: it raises where the file is cut short."""
-    image.draft("L", (max(1, image.width // 8), max(1, image.height // 8)))
-    image.load()
+def _decode_roughly(data):
+    """Read a JPEG through to its end at an eighth of its size: it raises where it does not decode."""
+    with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
+        image.draft("L", (max(1, image.width // 8), max(1, image.height // 8)))
+        image.load()
 
 
 def _encoded(image, most_b):
@@ -317,12 +320,12 @@ def _without_metadata(data):
     """Return a JPEG's bytes without metadata and without what follows its end; the same object where there is none.
 
     None where its segments can't be followed."""
-    kept, at, cut = [data[:2]], 2, False
+    kept, at, cut, coded = [data[:2]], 2, False, False
     while True:
         found = _NEXT_MARKER.search(data, at)
-        if found is None:
+        # What lies before a marker is the coded picture, and until that begins fill bytes alone.
+        if found is None or not coded and data[at : found.start()].strip(b"\xff"):
             return None
-        # What lies before a marker is the coded picture (after SOS), or fill bytes.
         kept.append(data[at : found.start()])
         marker, start = data[found.start() + 1], found.start()
         if marker == _EOI:
@@ -336,7 +339,7 @@ def _without_metadata(data):
             cut = True
         else:
             kept.append(data[start:end])
-        at = end
+        at, coded = end, coded or marker == _SOS
 
 
 def _is_metadata(marker, content):

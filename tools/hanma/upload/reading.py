@@ -133,7 +133,7 @@ def _lines(path, kind, sheet):
     if kind == "csv":
         place = Place(file=path.name)
         return place, _csv_lines(path, place)
-    name = spreadsheet.choose(path, sheet)
+    name = spreadsheet.first(path) if sheet is None else sheet
     return Place(file=path.name, sheet=name), spreadsheet.lines(path, name)
 
 

@@ -25,7 +25,7 @@ from .problems import ERROR, NOTE, Place, Problem
 from .spreadsheet import PROBLEMS_SHEET, RULES_SHEET
 
 # The column style covers the whole sheet; some programs forget it when rows are pasted, so these have it cell by cell.
-_STYLED_ROWS = 200
+_STYLED_ROWS = 100
 # Excel's own limits: a list written out in a drop-down, and a sheet's last row.
 _MOST_LIST = 255
 _MOST_ROWS = 1_048_576
