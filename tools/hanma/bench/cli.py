@@ -17,10 +17,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from ..carriage import PROFILES
 from . import certificates, sample
 from . import journal as journal_file
 from .broker import EmbeddedBroker
-from .carriage import PROFILES
 from .people import People, new_ref
 from .platform import Platform, PlatformError, wall_clock_ms
 from .records import Certificate, Device, Guardian, Permit, Welder
