@@ -1,8 +1,8 @@
 """The job record: one piece of welding, the one shape in which the enterprise's and the terminal's side of it meet.
 
 The bench writes it into its journal, the uploader reads and reports it. Times are integer milliseconds since 1970 (`_ms`); a
-certificate's last day is a day in Chinese time. A person is an opaque `ref`: names and numbers never are in a job. The field
-names are fixed.
+certificate's dates are days in Chinese time. A person is an opaque `ref` everywhere but in the people's own records: names and
+numbers never reach a job, journal or terminal. The job's field names are fixed.
 """
 
 from datetime import date
@@ -39,6 +39,35 @@ class Refusal(BaseModel):
         """Both languages on one line, the article first."""
         article = f"第{self.article}条 " if self.article else ""
         return f"{article}{self.zh} / {self.en}"
+
+
+class Certificate(Record):
+    """One operator's certificate. `kind`: 050 special operations, 060 special equipment, 070 construction.
+    `work` is the operation it names, `valid_to` its last day."""
+
+    kind: CertificateKind
+    number: str
+    work: str
+    valid_to: date
+    valid_from: date | None = None
+
+
+class Person(Record):
+    """Who scans or guards. `id_number` tells whether two refs are one human being."""
+
+    ref: str
+    name: str = ""
+    id_number: str = ""
+
+
+class Welder(Person):
+    """A registered welder with every certificate on record."""
+
+    certificates: tuple[Certificate, ...] = ()
+
+
+class Guardian(Person):
+    """A registered guardian of the site."""
 
 
 class WelderRef(Record):

@@ -1,28 +1,13 @@
-"""The platform's records: devices, people and permits, as frozen pydantic models; the job's are in `hanma.jobs`.
+"""The platform's records: devices and permits, as frozen pydantic models; jobs and people are in `hanma.jobs`.
 
-Times are integer milliseconds since 1970 (`_ms`); a certificate's dates are days in Chinese time. A person
-is an opaque `ref` everywhere but in the people's own records: names and numbers never reach a job, journal or
-terminal.
+Times are integer milliseconds since 1970 (`_ms`).
 """
-
-from datetime import date
 
 from pydantic import Field
 
 from ..jobs import CertificateKind, Record
 
 SITE_CHECKS = ("combustibles_cleared", "extinguisher_ready", "briefing_given")
-
-
-class Certificate(Record):
-    """One operator's certificate. `kind`: 050 special operations, 060 special equipment, 070 construction.
-    `work` is the operation it names, `valid_to` its last day."""
-
-    kind: CertificateKind
-    number: str
-    work: str
-    valid_to: date
-    valid_from: date | None = None
 
 
 class Device(Record):
@@ -34,24 +19,6 @@ class Device(Record):
     site: str = ""
     in_service: bool = True
     accepts: tuple[CertificateKind, ...] = ("050", "060", "070")
-
-
-class Person(Record):
-    """Who scans or guards. `id_number` tells whether two refs are one human being."""
-
-    ref: str
-    name: str = ""
-    id_number: str = ""
-
-
-class Welder(Person):
-    """A registered welder with every certificate on record."""
-
-    certificates: tuple[Certificate, ...] = ()
-
-
-class Guardian(Person):
-    """A registered guardian of the site."""
 
 
 class Permit(Record):
