@@ -39,7 +39,7 @@ test: $(READY) ## prove it: lint, every test; gets what it needs, says at the en
 
 check: $(READY) ## the same in short, under 90 s: lint, the pure parts, one story from power-on to a welder switched on
 	$(BIN)/ruff check .
-	$(BIN)/python -m pytest -m "not slow" host_tests/unit $(wildcard host_tests/system/test_story.py)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" host_tests/unit $(wildcard host_tests/system/test_story.py)
 
 stage: $(READY) ## make the tree that is flashed, in build/stage/: make stage BOARD=lilygo_t_a7670
 ifeq ($(BOARD),)

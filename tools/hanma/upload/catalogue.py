@@ -26,6 +26,7 @@ class Field:
     text. latest_now: a date or time after now is refused. permanent: "0000-00-00" may stand for "for ever".
     concept: what the same thing is called in every table (person_id, project_code, event_time …). derived: how it may be reckoned
     from another field ("day:dktime", "birth:idcard", "sex:idcard"). epidemic: off until a site states its basis.
+    separator: what joins several values in one text, where a field takes several; most_length: in characters.
     """
 
     name: str
@@ -47,6 +48,8 @@ class Field:
     privacy: str = ""
     epidemic: bool = False
     aliases: tuple = ()
+    separator: str = ""
+    most_length: int = 0
     fields: tuple = ()
     note: str = ""
 

@@ -5,7 +5,8 @@ A room that checks declares its rules beside the code that raises them:
     MISSING = Rule("missing", "缺少{label}", "{label} is missing", "请填写{label}", "Fill in {label}")
 """
 
-from dataclasses import dataclass, field
+import dataclasses
+from dataclasses import dataclass
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
 
@@ -43,9 +44,9 @@ class Problem:
     """One broken rule at one place. words fill the rule's texts; a value that is private never is among them unmasked."""
 
     rule: Rule
-    place: Place = field(default_factory=Place)
+    place: Place = dataclasses.field(default_factory=Place)
     field: str = ""
-    words: dict = field(default_factory=dict)
+    words: dict = dataclasses.field(default_factory=dict)
     severity: str = ""
 
     @property

@@ -50,6 +50,14 @@ class Epidemic(_Part):
     until: date
 
 
+class Collect(_Part):
+    """Where a unit's own records are drawn from: SQLAlchemy addresses by reference, and a query for each table."""
+
+    source: str = ""
+    target: str = ""
+    queries: dict[str, str] = {}
+
+
 class Site(_Part):
     """One site's profile.
 
@@ -75,6 +83,7 @@ class Site(_Part):
     key: str = "file:hanma.key"
     consent: Literal["columns", "stated"] = "columns"
     epidemic: Epidemic | None = None
+    collect: Collect = Collect()
     retention_days: dict[str, int] = {}
     directory: Path = Path(".")
 
