@@ -20,7 +20,7 @@ else:
     import tomli as tomllib
 
 PLATFORM = "chongqing"
-REPORTS = ("device_state", "application", "guardian", "job")
+REPORTS = ("device_state", "application", "power_on", "power_off")
 LOOK_UPS = ("device", "unit", "welder", "guardian")
 _FILES = ("site_photos", "permit.files", "guardian.photo")
 _TOKENS = {"yyyy": "%Y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S", "SSS": "%f"}
@@ -34,7 +34,7 @@ _ASKABLE = {
     "records": ("job", "device", "ids.device", "unit", "ids.unit", "window.from_ms", "window.to_ms"),
 }
 # An estimated time goes out only beside a word that says so.
-_MARKS = {"job": ("off.estimated", "times"), "device_state": ("state.estimated",)}
+_MARKS = {"power_off": ("off.estimated", "times"), "device_state": ("state.estimated",)}
 
 
 class MappingError(Exception):
@@ -88,7 +88,7 @@ _Values = dict[str, _Value]
 class Report(_Part):
     """One report, POSTed as JSON to path behind the server's address. A field's name with points in it makes objects in objects.
     number: where the answer has the platform's own number of what was reported; the reports after it may send it
-    (theirs.application, theirs.guardian)."""
+    (theirs.application, theirs.power_on)."""
 
     path: str = Field(pattern="^/")
     number: str = ""
@@ -125,7 +125,7 @@ class Records(_Part):
     rows: str
     job: str = Field(min_length=1)
     fields: _Values = {}
-    present: dict[Literal["application", "guardian", "job"], str] = {}
+    present: dict[Literal["application", "power_on", "power_off"], str] = {}
     pages: Pages | None = None
 
 
@@ -177,7 +177,7 @@ class Mapping(_Part):
     example: bool = False
     headers: dict[str, Header] = {}
     answers: Answers = Answers()
-    reports: dict[Literal["device_state", "application", "guardian", "job"], Report]
+    reports: dict[Literal["device_state", "application", "power_on", "power_off"], Report]
     queries: Queries
 
     def look_up(self, kind):

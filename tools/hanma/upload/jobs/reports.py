@@ -46,7 +46,7 @@ NOTHING_DONE = Rule(
 )
 
 _CHINA = timezone(timedelta(hours=8))
-_WAITS_FOR = {"guardian": ("application",), "job": ("application", "guardian")}
+_WAITS_FOR = {"power_on": ("application",), "power_off": ("application", "power_on")}
 _NEVER_BEGAN = ("refused", "lapsed")
 
 
@@ -127,7 +127,7 @@ def known_of(job, identities):
             known["cert"] |= _certificate(person, known["cert"])
     refs = {role: known[role].get("ref") for role in ("welder", "guardian")}
     known["ids"] = _ids(identities, device=job.device, unit=job.unit, **refs)
-    known["theirs"] = {table: identities.their_id(table, job.job) for table in ("application", "guardian")}
+    known["theirs"] = {table: identities.their_id(table, job.job) for table in ("application", "power_on")}
     return known
 
 
@@ -152,9 +152,9 @@ def _due(job):
         return Problem(NOTHING_DONE, words={"job": job.job, "state": job.state})
     due = ["application"]
     if job.guardian is not None or job.state != "applied":
-        due.append("guardian")
+        due.append("power_on")
     ended = job.state == "off" or job.off is not None and job.off.at_ms is not None
-    return [*due, "job"] if ended else due
+    return [*due, "power_off"] if ended else due
 
 
 def _certificate(person, cert):
@@ -196,7 +196,7 @@ def _report(table, known, mapping, site, image):
 
 
 _LEFT_OUT = object()
-_HAPPENED = {"application": "scanned_ms", "guardian": "guardian.confirmed_ms", "job": "off.at_ms", "device_state": "state.at_ms"}
+_HAPPENED = {"application": "scanned_ms", "power_on": "guardian.confirmed_ms", "power_off": "off.at_ms", "device_state": "state.at_ms"}
 
 
 def _happened_ms(table, known):
