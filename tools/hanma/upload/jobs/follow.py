@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ...carriage import Iotda, Plain
 from ...jobs import Job
 from ..site import SiteError
-from .facts import HEARD, Said, Stated, facts_of, numbered
+from .facts import HEARD, Said, Stated, facts_of, numbered, text_of
 
 _BATCH_B = 1 << 18  # of a journal in one transaction
 _LONGEST_B = 1 << 16  # no terminal says more at once
@@ -88,8 +88,8 @@ class Listener:
                 return [], None
             if message.body is None or len(payload) > _LONGEST_B:
                 raise ValueError(topic)
-            facts = [fact for fact in facts_of(message, heard_ms) if self._is_news(fact)]
-            return facts, numbered(message)
+            facts = _writable(facts_of(message, heard_ms))
+            return [fact for fact in facts if self._is_news(fact)], numbered(message)
         except (ValueError, RecursionError):
             self.unread += 1
             return [], None
@@ -100,6 +100,13 @@ class Listener:
         known = fact.device in self._online
         (self._online.add if fact.online else self._online.discard)(fact.device)
         return not (known and fact.cause == HEARD)
+
+
+def _writable(facts):
+    """The facts, if all can be written: half a character that JSON lets through is a ValueError."""
+    for fact in facts:
+        text_of(fact).encode()
+    return facts
 
 
 # ---- the bench's journal
@@ -184,7 +191,7 @@ class Journal:
 
     @staticmethod
     def _job(record):
-        return [Said(job=Job.model_validate(record["job"]), said_ms=record["t_ms"], source="bench")], None
+        return _writable([Said(job=Job.model_validate(record["job"]), said_ms=record["t_ms"], source="bench")]), None
 
 
 def _is_of(path, mark):

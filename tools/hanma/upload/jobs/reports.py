@@ -196,7 +196,12 @@ def _report(table, known, mapping, site, image):
 
 
 _LEFT_OUT = object()
-_HAPPENED = {"application": "scanned_ms", "power_on": "guardian.confirmed_ms", "power_off": "off.at_ms", "device_state": "state.at_ms"}
+_HAPPENED = {
+    "device_state": "state.at_ms",
+    "application": "scanned_ms",
+    "power_on": "guardian.confirmed_ms",
+    "power_off": "off.at_ms",
+}
 
 
 def _happened_ms(table, known):
