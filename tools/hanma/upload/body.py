@@ -16,7 +16,9 @@ from .privacy import mask
 from .record import Attachment, Prepared
 
 _SHANGHAI = timezone(timedelta(hours=8))
-_LABELS = ("person_name", "person_id", "team_code", "plate", "device_code")
+_LABELS = ("person_name", "person_id", "team_code", "team_number", "plate", "device_code")
+# Concepts for which the platform may have another number than we: the setting that holds ours → theirs.
+_RENUMBERED = {"team_number": "team_numbers"}
 
 
 def identity(values, table):
@@ -81,7 +83,7 @@ def _leaf(field, value, settings, image):
         value = image(value, field) if image else value
         return value if field.keep_prefix else replace(value, media="")
     if value == "" or field.type in ("string", "date", "datetime"):
-        return settings.get("team_numbers", {}).get(value, value) if field.name == "teamSysNo" else str(value)
+        return settings.get(_RENUMBERED.get(field.concept), {}).get(value) or str(value)
     if field.wire == "integer":
         return int(value)
     if field.wire == "number":

@@ -205,7 +205,7 @@ class Checker:
             else:
                 values[name] = read(cell, values, found)
         self._foreign(cells)
-        wrong = {one.field.partition("[")[0] for one in found if one.grave} if found else ()
+        wrong = {one.field.partition("[")[0] for one in found if one.grave} if found else set()
         self._add_photos(values, given, wrong)
         derived = self._derive(values, wrong)
         self._require(values, given, wrong, derived)
@@ -243,6 +243,7 @@ class Checker:
             if stem:
                 picture, found = images.find(self._folder, stem, one)
                 self._found += found
+                wrong |= {one.name} if found else set()
                 if picture:
                     values[one.name] = picture
                     given.append(one.name)
@@ -266,17 +267,16 @@ class Checker:
             if values.get(name) in (None, [], "") and _needed(one, values):
                 self._missing(one, values, given)
         for one in self._lists:
-            for number, item in enumerate(values.get(one.name) or (), 1):
-                self._require_inside(one, number, item, given)
+            self._require_inside(one, values.get(one.name), given, {each.field for each in self._found if each.grave})
 
-    def _require_inside(self, outer, number, item, given, path=""):
-        path += f"{outer.name}[{number}]."
-        wrong = {one.field for one in self._found if one.grave}
-        for one in outer.fields:
-            if one.required == "yes" and item.get(one.name) in (None, [], "") and path + one.name not in wrong:
-                self._missing(one, item, given, path)
-            for inner, value in enumerate(item.get(one.name) or (), 1) if one.fields else ():
-                self._require_inside(one, inner, value, given, path)
+    def _require_inside(self, outer, items, given, wrong, before=""):
+        for number, item in enumerate(items or (), 1):
+            path = f"{before}{outer.name}[{number}]."
+            for one in outer.fields:
+                if one.required == "yes" and item.get(one.name) in (None, [], "") and path + one.name not in wrong:
+                    self._missing(one, item, given, path)
+                if one.fields:
+                    self._require_inside(one, item.get(one.name), given, wrong, path)
 
     def _missing(self, one, values, given, path=""):
         place = "".join(part for part in _steps(path)) + one.name
