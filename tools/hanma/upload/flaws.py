@@ -80,9 +80,7 @@ AMBIGUOUS = Rule(
     "Save it as CSV UTF-8 (with its mark) or .xlsx",
 )
 EMPTY = Rule("sheet_empty", "表是空的", "The table is empty", "第一行写列标题，下面每行一条", "Write headings, then a row each")
-NO_SHEET = Rule(
-    "sheet_missing", "没有名为“{sheet}”的工作表", "There is no sheet {sheet}", "现有：{known}", "There are: {known}"
-)
+NO_SHEET = Rule("sheet_missing", "没有名为“{sheet}”的工作表", "There is no sheet {sheet}", "现有：{known}", "There are: {known}")
 HEADINGS_MERGED = Rule(
     "headings_merged",
     "标题行有合并单元格",
@@ -137,9 +135,7 @@ SHORT_LINE = Rule(
     "请检查是否少了分隔符，或文件没有存完整",
     "A separator may be missing, or the file cut short",
 )
-TEXT_LONG = Rule(
-    "cell_long", "文字超过 {most} 个字符", "The text has more than {most} characters", "请缩短", "Shorten it"
-)
+TEXT_LONG = Rule("cell_long", "文字超过 {most} 个字符", "The text has more than {most} characters", "请缩短", "Shorten it")
 JSON_FORM = Rule(
     "json_form",
     "这一行不是完整的 JSON（第 {at} 个字符处）",
@@ -147,9 +143,7 @@ JSON_FORM = Rule(
     "一行一个对象，UTF-8",
     "One object a line, in UTF-8",
 )
-JSON_DOUBLED = Rule(
-    "json_doubled", "{key} 出现了两次", "{key} stands there twice", "请只留一个", "Leave only one"
-)
+JSON_DOUBLED = Rule("json_doubled", "{key} 出现了两次", "{key} stands there twice", "请只留一个", "Leave only one")
 JSON_TYPE = Rule(
     "json_type",
     "{key} 的值不是文字、数、真假，也不是对象的数组",

@@ -302,11 +302,9 @@ class _Refused(Exception):
 
 
 def _read_json_file(path):
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            yield from read_stream(_text_lines(file, Place(file=path.name)), path.name)
-    except UnicodeDecodeError:
-        raise ReadingError(Problem(ENCODING, Place(file=path.name))) from None
+    place = Place(file=path.name)
+    with path.open(encoding=_encoding(path, place)) as file:
+        yield from read_stream(_text_lines(file, place), path.name)
 
 
 def _json_row(text, place):

@@ -165,15 +165,15 @@ class Transport:
         """Take a turn of the platform's rate; return in how many seconds the request may go."""
         return self._pace.turn_s()
 
-    async def post(self, path, content, media="application/json; charset=utf-8"):
+    async def post(self, path, content, media="application/json; charset=utf-8", headers=None):
         """POST bytes, or a dict as a form; return a Reply. NotSent or Uncertain otherwise."""
         if isinstance(content, dict):
-            return await self._request("POST", path, data=content)
-        return await self._request("POST", path, content=content, headers={"Content-Type": media})
+            return await self._request("POST", path, data=content, headers=headers)
+        return await self._request("POST", path, content=content, headers={"Content-Type": media, **(headers or {})})
 
-    async def get(self, path, query=None):
+    async def get(self, path, query=None, headers=None):
         """GET; return a Reply. NotSent or Uncertain otherwise."""
-        return await self._request("GET", path, params=query)
+        return await self._request("GET", path, params=query, headers=headers)
 
     async def _request(self, method, path, **more):
         most_s = self._server.connect_s + self._server.answer_s
