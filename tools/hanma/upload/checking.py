@@ -198,14 +198,14 @@ class Checker:
         values, given = {}, []
         for name, read in self._readers:
             cell = cells.get(name)
-            if cell is None or cell == "" or (type(cell) is str and cell.isspace()):
+            if cell is None or cell == "" or (type(cell) is str and (cell.isspace() or not cell.isprintable()) and blank(cell)):
                 if name in constants:
                     values[name] = constants[name]
                     given.append(name)
             else:
                 values[name] = read(cell, values, found)
         self._foreign(cells)
-        wrong = {one.field.partition("[")[0] for one in found if one.grave} if found else set()
+        wrong = {one.field.partition("[")[0] for one in found[len(self._profile) :] if one.grave} if found else set()
         self._add_photos(values, given, wrong)
         derived = self._derive(values, wrong)
         self._require(values, given, wrong, derived)
@@ -264,7 +264,7 @@ class Checker:
         for name, one in self._fields.items():
             if one.required == "no" or values.get(name) or name in wrong or name in derived:
                 continue
-            if values.get(name) in (None, [], "") and _needed(one, values):
+            if values.get(name) in (None, [], "") and _needed(one, values) and not _will_come(one, values):
                 self._missing(one, values, given)
         for one in self._lists:
             self._require_inside(one, values.get(one.name), given, {each.field for each in self._found if each.grave})
@@ -273,7 +273,8 @@ class Checker:
         for number, item in enumerate(items or (), 1):
             path = f"{before}{outer.name}[{number}]."
             for one in outer.fields:
-                if one.required == "yes" and item.get(one.name) in (None, [], "") and path + one.name not in wrong:
+                lacks = one.required == "yes" and item.get(one.name) in (None, [], "") and not _will_come(one, item)
+                if lacks and path + one.name not in wrong:
                     self._missing(one, item, given, path)
                 if one.fields:
                     self._require_inside(one, item.get(one.name), given, wrong, path)
@@ -340,6 +341,12 @@ def _steps(path):
 
 def _needed(one, values):
     return one.required == "yes" or any(str(values.get(name)) in codes for name, codes in one.when.items())
+
+
+def _will_come(one, values):
+    """Return whether a missing value will be reckoned once the one it hangs on is there: that one's problem is enough."""
+    source = one.derived.partition(":")[2].partition("=")[0]
+    return bool(source) and values.get(source) is None
 
 
 def _name_files(outer, item):

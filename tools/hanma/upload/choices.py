@@ -3,11 +3,7 @@
 Names are compared without brackets, spaces and full-width forms, and 其它 is the same as 其他: what then fits two codes is asked.
 """
 
-import re
-
 from .plain import FOLD
-
-_CODE_AND_NAME = re.compile(r"([0-9A-Za-z]+)[\s\-:.]*(.+)")
 
 
 class Choices:
@@ -17,7 +13,8 @@ class Choices:
         self.names = choices
         self.by_name = {}
         for code, name in choices.items():
-            self.by_name.setdefault(name.translate(FOLD), []).append(code)
+            for text in dict.fromkeys((name, f"{code}{name}", f"{code}-{name}", f"{code}:{name}")):
+                self.by_name.setdefault(text.translate(FOLD), []).append(code)
         for name, codes in synonyms.items():
             known = self.by_name.setdefault(name.translate(FOLD), [])
             known += [code for code in codes if code not in known]
@@ -33,9 +30,6 @@ class Choices:
             return codes, False
         if text.isdigit() and text.isascii():
             return [code for code in self.names if code.isdigit() and len(code) > len(text) and int(code) == int(text)], True
-        both = _CODE_AND_NAME.fullmatch(text)
-        if both and self.names.get(both[1], "").translate(FOLD) == both[2].translate(FOLD):
-            return [both[1]], False
         return [], False
 
     def near(self, text):

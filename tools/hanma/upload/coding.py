@@ -344,7 +344,7 @@ def _array(field, platform):
         for name, read in readers.items():
             if not blank(cells.get(name)):
                 values[name] = read(cells[name], values, found)
-        return values
+        return {name: value for name, value in values.items() if value is not None}
 
     def read(cell, values, found):
         items = _items(cell, picture)
