@@ -183,6 +183,13 @@ def test_a_row_of_attendance_is_person_time_direction_device_and_photo():
     assert record.derived == {"kqdate"}
 
 
+@pytest.mark.parametrize("cell", [" ZJ440513001", "ＺＪ440513001", None])
+def test_a_device_is_known_however_it_is_written_and_where_it_is_the_only_one(cell):
+    values = _PLACES if cell else {**_PLACES, "device_code": "ZJ440513001"}
+    (record,) = check("gate", _short_pass(deviceCode=cell, dktype=None), values=values, devices={"ZJ440513001": {"dktype": "1"}})
+    assert record.sound and record.values["dktype"] == "1"
+
+
 def test_a_table_s_constant_goes_before_a_concept_s_and_the_row_before_both():
     profile = {"values": _PLACES, "tables": {"gate": {"sitecode": "G2"}}}
     records = check("gate", _short_pass(), _short_pass(sitecode="G3", dktime="2026-11-20 08:00:00"), **profile)

@@ -194,7 +194,7 @@ class Checker:
         """Return the Record of a row."""
         cells, found = row.cells, list(self._profile)
         self._found = found
-        constants = self._by_device.get(str(cells.get(self._device)), self._constants) if self._device else self._constants
+        constants = self._constants_of(cells) if self._device else self._constants
         values, given = {}, []
         for name, read in self._readers:
             cell = cells.get(name)
@@ -223,6 +223,12 @@ class Checker:
             set(given),
             self._placed(found, row.place) if found else [],
         )
+
+    def _constants_of(self, cells):
+        """Return the constants of the device that a row names, or that is the site's only one."""
+        cell = cells.get(self._device)
+        code = self._constants.get(self._device) if blank(cell) else coder(self._fields[self._device], self.platform)(cell, {}, [])
+        return self._by_device.get(code, self._constants)
 
     def _say(self, rule, field, cell="", path="", **words):
         one = problem(rule, field, cell, **words)
