@@ -78,7 +78,7 @@ def match(headings, table, site):
 
 def fields_of(table):
     """Return the fields a sheet of that table may hold: the document's, and those that stay here."""
-    has_face = any(one.privacy == "face" for one in table.fields)
+    has_face = any(one.privacy == "face" and one.type == "image" for one in table.fields)
     return table.fields + (CONSENT if has_face else ())
 
 
