@@ -169,7 +169,8 @@ def test_a_lapsed_job_on_which_the_welder_was_powered_is_reported_as_it_was(site
 
 
 @pytest.mark.parametrize("table,part,path", [
-    ("application", "welder", "ids.welder"), ("application", "permit", "permit.type"), ("application", "site_photos", "site_photos"),
+    ("application", "welder", "ids.welder"), ("application", "permit", "permit.type"),
+    ("application", "site_photos", "site_photos"),
     ("power_on", "guardian", "ids.guardian"), ("power_off", "on", "on.relay_ms"),
 ])
 def test_a_missing_fact_stops_its_report_and_says_which(table, part, path, site, people, mapped):
