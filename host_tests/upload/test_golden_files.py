@@ -13,7 +13,7 @@ import re
 import pytest
 from PIL import Image
 
-from hanma.mock import jiangsu, shantou, shantou_fields
+from hanma.mock import jiangsu, shantou, shantou_fields, shantou_options
 from host_tests.upload.served import serving
 
 _GOLDEN = pathlib.Path(__file__).parent / "golden"

@@ -6,8 +6,6 @@ import json
 import signal
 import socket
 import ssl
-import subprocess
-import sys
 
 import httpx
 import pytest
@@ -128,10 +126,6 @@ def test_it_ends_cleanly_on_ctrl_c_while_a_request_is_slow():
         stand.process.send_signal(signal.SIGINT)
         assert stand.process.wait(10) == 0
 
-
-def test_the_command_line_loads_without_a_web_server():
-    code = "import sys, hanma.mock.cli; print([name for name in ('aiohttp', 'PIL') if name in sys.modules])"
-    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
 
 
 def test_a_platform_of_another_shape_gets_faults_and_control_by_naming_its_routes():
