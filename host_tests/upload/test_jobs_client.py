@@ -23,7 +23,7 @@ from hanma.upload.site import Server, Site, SiteError
 from host_tests.upload.served import serving
 
 from .jobs_follower import KEY, open_store
-from .jobs_samples import GUARDIAN, HISTORY, MINUTE, STATES, T0, WELDER
+from .jobs_samples import GUARDIAN, HISTORY, MINUTE, STATES, T0, WELDER, draw
 
 EXAMPLE = (resources.files("hanma.upload") / "data" / "chongqing-mapping.example.toml").read_text("utf-8")
 DONE = merge(HISTORY).jobs["j-1"]
@@ -73,7 +73,7 @@ class World:
         (folder / "token").write_text("secret-token")
         (folder / "照片").mkdir(exist_ok=True)
         for name in ("site1.jpg", "site2.jpg", "both.jpg"):
-            (folder / "照片" / name).write_bytes(b"a picture")
+            draw(folder / "照片" / name)
         server = Server(url=url, connect_s=5, answer_s=2, rate_per_s=1000)
         self.site = Site(name="s", platform="chongqing", directory=folder, server=server, credentials={"token": "file:token"})
         self.mapping = mapping.load(folder / "mapping.toml")

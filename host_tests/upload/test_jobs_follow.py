@@ -16,6 +16,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from hanma import toolchain
+from hanma.bench import certificates
 from hanma.carriage import Iotda, Plain
 from hanma.upload.jobs import follow
 from hanma.upload.jobs.facts import Answered, Ordered, Switched
@@ -256,25 +257,35 @@ def test_a_message_nobody_can_read_is_counted(payload):
 # ---- a broker
 
 
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory):
-    """The port of a broker that keeps sessions, and its configuration's folder."""
-    folder = tmp_path_factory.mktemp("mosquitto")
+def free_port():
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+        return taken.getsockname()[1]
+
+
+@contextlib.contextmanager
+def mosquitto(folder, port, settings="allow_anonymous true", wait=True):
+    """A broker that keeps sessions, on that port while the block runs. As root it would give up root, and with it the keys."""
     try:
         program = toolchain.mosquitto()
     except toolchain.Missing as missing:
         pytest.skip(str(missing))
-    config = folder / "mosquitto.conf"
-    config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nmax_queued_messages 0\n")
+    config = folder / f"{port}.conf"
+    config.write_text(f"listener {port} 127.0.0.1\n{settings}\nuser root\npersistence false\nmax_queued_messages 0\n")
     process = subprocess.Popen([str(program), "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        _until_listening(port, process)
+        if wait:
+            _until_listening(port, process)
         yield port
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory):
+    """The port of a broker."""
+    with mosquitto(tmp_path_factory.mktemp("mosquitto"), free_port()) as port:
+        yield port
 
 
 def _until_listening(port, process):
@@ -304,23 +315,22 @@ def terminal(broker):
 
 
 @contextlib.contextmanager
-def listening(port, store, **settings):
-    """A Broker that follows in a thread while the block runs."""
-    site = Site(name="s", platform="chongqing", settings={"follow": {"url": f"mqtt://127.0.0.1:{port}", **settings}})
-    heard, stop, failure = follow.Broker(site, store), threading.Event(), []
+def listening(port, store, url="mqtt://127.0.0.1:{port}", credentials=None, **settings):
+    """(Broker, failures) that follows in a thread while the block runs."""
+    follows = {"follow": {"url": url.format(port=port), **settings}}
+    heard = follow.Broker(Site(name="s", platform="chongqing", settings=follows, credentials=credentials or {}), store)
+    stop, failures = threading.Event(), []
 
     def run():
         try:
             heard.follow(stop)
         except FollowError as error:
-            failure.append(error)
+            failures.append(error)
 
     thread = threading.Thread(target=run)
     thread.start()
     try:
-        with heard.changed:
-            assert heard.changed.wait_for(lambda: heard.connected or heard.error, WAIT_S)
-        yield heard, failure
+        yield heard, failures
     finally:
         stop.set()
         thread.join(WAIT_S)
@@ -334,6 +344,7 @@ def until(heard, condition):
 
 def test_what_terminals_say_while_nobody_follows_is_told_later(broker, terminal, store):
     with listening(broker, store, client_id="away") as (heard, _):
+        until(heard, lambda: heard.connected)
         terminal(event(1))
         until(heard, lambda: heard.messages == 1)
     terminal(event(2), event(3))
@@ -344,17 +355,19 @@ def test_what_terminals_say_while_nobody_follows_is_told_later(broker, terminal,
 
 def test_orders_are_heard_beside_reports(broker, terminal, store):
     with listening(broker, store, client_id="orders") as (heard, _):
+        until(heard, lambda: heard.connected)
         terminal(("welder/D1/command/r7", {"actionCode": "1", "content": {"job": "j-1", "issued_ms": T0}}), event(1))
         until(heard, lambda: heard.messages == 2)
     assert store.merged().jobs["j-1"].on.request_id == "r7"
 
 
 def test_a_message_the_store_could_not_keep_stays_with_the_broker(broker, terminal, store, monkeypatch):
-    with listening(broker, store, client_id="full") as (heard, failure), monkeypatch.context() as patch:
+    with listening(broker, store, client_id="full") as (heard, failures), monkeypatch.context() as patch:
+        until(heard, lambda: heard.connected)
         patch.setattr(store, "take", lambda *_: 1 / 0)
         terminal(event(1))
         until(heard, lambda: heard.error)
-    assert isinstance(failure[0].__cause__, ZeroDivisionError)
+    assert isinstance(failures[0].__cause__, ZeroDivisionError)
     with listening(broker, store, client_id="full") as (heard, _):
         until(heard, lambda: heard.messages == 1)
     assert switched(store) == [(1, 1)]
@@ -372,25 +385,36 @@ def test_a_follower_killed_while_it_hears_loses_nothing(broker, terminal, tmp_pa
     assert switched(store) == [(1, seq) for seq in range(1, 131)]
 
 
-def test_a_lost_broker_is_connected_again(tmp_path, store):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        taken.close()
-        site = Site(name="s", platform="chongqing", settings={"follow": {"url": f"mqtt://127.0.0.1:{port}"}})
-        heard, stop = follow.Broker(site, store), threading.Event()
-        thread = threading.Thread(target=heard.follow, args=(stop,))
-        thread.start()
-        program = toolchain.mosquitto()
-        config = tmp_path / "late.conf"
-        config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n")
-        process = subprocess.Popen([str(program), "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
+def test_a_broker_that_comes_late_and_goes_and_comes_is_connected_each_time(tmp_path, store):
+    port = free_port()
+    with listening(port, store) as (heard, _):
+        for _ in range(2):
+            with mosquitto(tmp_path, port, wait=False):
+                until(heard, lambda: heard.connected)
+            until(heard, lambda: not heard.connected)
+
+
+def test_a_broker_is_spoken_to_over_tls_with_its_ca(tmp_path, store):
+    files = certificates.make(tmp_path)
+    settings = f"allow_anonymous true\ncertfile {files.certificate}\nkeyfile {files.key}"
+    with mosquitto(tmp_path, free_port(), settings) as port:
+        with listening(port, store, "mqtts://127.0.0.1:{port}", ca_file=str(files.ca)) as (heard, _):
             until(heard, lambda: heard.connected)
-        finally:
-            stop.set()
-            thread.join(WAIT_S)
-            process.kill()
-            process.wait()
+        other = certificates.make(tmp_path / "other", "other_ca")
+        with listening(port, store, "mqtts://127.0.0.1:{port}", ca_file=str(other.ca)) as (heard, _):
+            until(heard, lambda: heard.trouble)
+            assert not heard.connected
+
+
+def test_a_broker_that_refuses_us_is_an_error_without_the_password(tmp_path, store, monkeypatch):
+    monkeypatch.setenv("BROKER_USER", "somebody")
+    monkeypatch.setenv("BROKER_PASSWORD", "very-secret")
+    known = {"broker_user": "env:BROKER_USER", "broker_password": "env:BROKER_PASSWORD"}
+    port = free_port()
+    with mosquitto(tmp_path, port, "allow_anonymous false"), listening(port, store, credentials=known) as (heard, failures):
+        until(heard, lambda: heard.error)
+    assert "refuses" in str(failures[0])
+    assert "very-secret" not in str(failures[0])
 
 
 @pytest.mark.parametrize("settings", [

@@ -56,6 +56,10 @@ FAULTS = {
     "question about nothing": (
         'deviceNo = "device" }\nrows', 'deviceNo = "job" }\nrows', 'deviceNo = "job"', "nothing is called job",
     ),
+    "people in an address": (
+        'ask = { kind = { const = "welder" }', 'method = "GET"\nask = { kind = { const = "welder" }', "[queries.welder]",
+        "may not stand in an address",
+    ),
     "code without success": ("ok = [200]\n", "", "[answers]", "belong together"),
     "half an address": ('path = "/example/job/record"', 'path = "example"', 'path = "example"', "pattern"),
     "two kinds of header": (

@@ -1,19 +1,23 @@
 """What goes out: each report whole or not at all, in the platform's names, with nothing made up."""
 
+import json
 from importlib import resources
 
 import pytest
+from PIL import Image
 
+from hanma.carriage import Plain
 from hanma.jobs import SwitchedOff
 from hanma.upload.jobs import mapping
 from hanma.upload.jobs.facts import Stated
+from hanma.upload.jobs.follow import Listener
 from hanma.upload.jobs.merging import merge
 from hanma.upload.jobs.reports import prepare, prepare_states
 from hanma.upload.record import Attachment, Prepared
 from hanma.upload.site import Site
 
 from .jobs_follower import open_store
-from .jobs_samples import APPLIED, EMERGENCY, GUARDED, GUARDIAN, HISTORY, MINUTE, OFF, PLACE, STATES, T0, WELDER
+from .jobs_samples import APPLIED, EMERGENCY, GUARDED, GUARDIAN, HISTORY, MINUTE, OFF, PLACE, STATES, T0, WELDER, draw
 
 EXAMPLE = resources.files("hanma.upload") / "data" / "chongqing-mapping.example.toml"
 DONE = merge(HISTORY).jobs["j-1"]
@@ -24,7 +28,7 @@ PICTURES = ("site1.jpg", "site2.jpg", "both.jpg")
 def site(tmp_path):
     (tmp_path / "照片").mkdir()
     for name in PICTURES:
-        (tmp_path / "照片" / name).write_bytes(b"jpeg of " + name.encode())
+        draw(tmp_path / "照片" / name)
     return Site(name="s", platform="chongqing", directory=tmp_path)
 
 
@@ -62,7 +66,8 @@ def remapped(mapped, table, **fields):
 
 
 def picture(name, site):
-    return Attachment(name, str((site.directory / "照片" / name).resolve()), b"jpeg of " + name.encode(), "image/jpeg")
+    path = site.directory / "照片" / name
+    return Attachment(name, str(path.resolve()), path.read_bytes(), "image/jpeg")
 
 
 # ---- the four reports, minimal and full
@@ -216,20 +221,31 @@ def test_a_site_may_state_an_empty_value_for_what_is_missing(site, people, mappe
 def test_a_photo_that_is_not_in_the_sites_folder_is_refused_by_name(name, site, people, mapped):
     (site.directory / "secret.txt").write_text("not a photo")
     found = prepare(DONE.changed(site_photos=(name,)), people, mapped, site)
-    assert ("report_file_unreadable", "site_photos") in faults(found)
+    assert [field for _, field in faults(found)] == ["site_photos"]
     assert name in found[0].text("zh")
 
 
-def test_pictures_are_prepared_by_who_knows_pictures(site, people, mapped):
-    def image(file, field):
-        return Attachment(file.name, file.path, b"small", "image/jpeg") if field.name == "guardian.photo" else file
+def test_a_picture_that_is_none_is_refused_by_name(site, people, mapped):
+    (site.directory / "照片" / "site2.jpg").write_bytes(b"no picture")
+    found = prepare(DONE, people, mapped, site)
+    assert faults(found) == [("photo_unreadable", "site_photos")]
+    assert "site2.jpg" in found[0].text("en")
 
-    found = prepare(GUARDED.changed(site_photos=("site1.jpg",)), people, mapped, site, image)
-    assert faults(found) == [("report_file_unreadable", "site_photos")]
+
+def test_a_picture_loses_its_metadata_and_keeps_to_its_limit(site, people, mapped):
+    marks = Image.Exif()
+    marks[271] = "a phone that knows where it is"
+    Image.effect_noise((900, 900), 80).convert("RGB").save(site.directory / "照片" / "both.jpg", exif=marks, quality=95)
+    mapped = remapped(mapped, "power_on", photo={"from": "guardian.photo", "files": "inline", "most_b": 60_000})
+    sent = bodies(prepare(DONE, people, mapped, site))["power_on"]["photo"]
+    assert len(sent.data) * 4 / 3 <= 60_000
+    assert b"a phone" not in sent.data
+    assert sent.media == ""
+
+
+def test_files_may_be_told_by_their_address(site, people, mapped):
     mapped = remapped(mapped, "application", sitePhotos={"from": "site_photos", "files": "address", "base": "https://f/"})
-    found = bodies(prepare(GUARDED, people, mapped, site, image))
-    assert found["power_on"]["photo"].data == b"small"
-    assert found["application"]["sitePhotos"] == ["https://f/site2.jpg"]
+    assert bodies(prepare(GUARDED, people, mapped, site))["application"]["sitePhotos"] == ["https://f/site2.jpg"]
 
 
 def test_a_value_without_a_code_stops_the_report(site, people, mapped):
@@ -267,6 +283,15 @@ def test_of_two_certificates_alike_none_is_picked(site, people, mapped):
 
 
 # ---- emergencies
+
+
+def test_an_emergency_is_reported_as_device_state(site, people, mapped):
+    event = {"relay": 1, "cause": "emergency", "job": None, "boot": 4, "seq": 2, "time": T0 + 200 * MINUTE, "position": PLACE}
+    body = {"actionCode": "FF", "content": {"event": event}}
+    facts, _ = Listener(Plain()).hear("welder/D1/up", json.dumps(body).encode(), T0 + 300 * MINUTE)
+    stated = [fact for fact in facts if isinstance(fact, Stated)]
+    told = bodies_of_states((*STATES[:2], STATES[3], *stated), people, mapped, site)[-1]
+    assert (told.body["cause"], told.body["power"], told.body["time"]) == ("emergency", "1", "2026-03-03 12:26:40")
 
 
 def test_an_emergency_waits_for_the_enterprise(site, people, mapped):

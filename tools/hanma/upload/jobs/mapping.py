@@ -50,7 +50,7 @@ class Value(_Part):
 
     codes: our value as text → theirs. time: "ms", "s" or a form such as "yyyy-MM-dd HH:mm:ss" (Chinese time). as: text or number
     for what we have the other way. files: "inline" sends the file's base64 (prefix: with data:…;base64, ahead), "address" its name
-    behind base. optional: may be missing; it is left out then."""
+    behind base. most_b: the limit of the base64 text, 0 for none. optional: may be missing; it is left out then."""
 
     from_: str = Field("", alias="from")
     const: Any = None
@@ -60,6 +60,7 @@ class Value(_Part):
     files: Literal["", "inline", "address"] = ""
     base: str = ""
     prefix: bool = False
+    most_b: int = Field(0, ge=0)
     optional: bool = False
 
     @model_validator(mode="after")
@@ -105,6 +106,12 @@ class LookUp(_Part):
     rows: str
     match: _Values = Field(min_length=1)
     id: str = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _people_unseen(self):
+        if self.method == "GET" and any(value.from_.startswith(("welder.", "guardian.", "cert.")) for value in self.ask.values()):
+            raise ValueError("人员资料不能写在地址里 / what is asked about people may not stand in an address: POST it")
+        return self
 
 
 class Pages(_Part):
