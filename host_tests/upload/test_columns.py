@@ -113,11 +113,14 @@ def test_a_second_sheet_is_joined_to_the_rows_it_belongs_to(tmp_path):
     assert first.columns["teamSysNo"] == "班组编号"
 
 
-def test_file_names_in_one_cell_are_a_list_of_attachments_that_keep_their_names(tmp_path):
-    (part,) = gathering.gather(_book(tmp_path / "a.xlsx", 班组退场=_PARENTS), PLATFORM, site())
+def test_a_list_in_the_cell_and_in_a_second_sheet_too_is_an_error(tmp_path):
+    path = _book(
+        tmp_path / "a.xlsx", 班组退场=_PARENTS, 班组退场_of_退场附件=[("班组编号", "附件名称"), ("01", "单"), ("02", "单")]
+    )
+    (part,) = gathering.gather(path, PLATFORM, site())
     first, second = part.rows
-    assert first.cells["exitAttachments"] == [{"name": "单一.jpg", "data": "单一.jpg"}, {"name": "单二.jpg", "data": "夹/单二.jpg"}]
-    assert second.cells["exitAttachments"] is None
+    assert _rules(first.problems) == ["nested_twice"] and first.cells["exitAttachments"] == "单一.jpg；夹/单二.jpg"
+    assert second.problems == [] and second.cells["exitAttachments"] == [{"name": "单"}]
 
 
 def test_a_nested_row_that_belongs_to_no_record_is_an_error_where_it_stands(tmp_path):
@@ -148,7 +151,8 @@ def test_damage_in_a_nested_row_stops_the_record_it_belongs_to(tmp_path):
     path = _book(tmp_path / "a.xlsx", 班组退场=_PARENTS, 班组退场_of_工资结清情况=[("班组编号", "工人姓名"), ("01", "#REF!")])
     (part,) = gathering.gather(path, PLATFORM, site())
     first, _ = part.rows
-    assert _rules(first.problems) == ["cell_error"] and first.problems[0].place.sheet == "班组退场-工资结清情况"
+    assert _rules(first.problems) == ["cell_error"] and first.problems[0].field == "payrollDetails"
+    assert first.problems[0].place.sheet == "班组退场-工资结清情况"
 
 
 def test_a_csv_has_its_lists_in_a_second_file(tmp_path):
@@ -176,4 +180,17 @@ def test_json_keys_are_named_too_and_an_unknown_one_is_its_row_s_own_error():
     lines = ['{"班组编号": "01", "工资结清情况": [{"工人姓名": "甲"}]}', '{"teamSysNo": "02", "x": 1}']
     first, second = gathering.named(reading.read_stream(lines), EXIT, site())
     assert first.cells == {"teamSysNo": "01", "payrollDetails": [{"workerName": "甲"}]} and first.problems == []
-    assert _rules(second.problems) == ["heading_unknown"] and second.problems[0].place.row == 2
+    assert _rules(second.problems) == ["heading_unknown"]
+    assert second.problems[0].place.row == 2
+
+
+def test_file_names_and_objects_may_stand_side_by_side_in_a_json_list():
+    lines = ['{"退场附件": ["a.jpg", {"附件": "b.jpg"}, {"y": 1}]}']
+    (row,) = gathering.named(reading.read_stream(lines), EXIT, site())
+    assert row.cells == {"exitAttachments": ["a.jpg", {"data": "b.jpg"}, {}]} and _rules(row.problems) == ["heading_unknown"]
+
+
+def test_damage_is_told_of_the_field_whose_cell_it_is(tmp_path):
+    (part,) = gathering.gather(_book(tmp_path / "a.xlsx", 人员进场=[("姓名", "身份证号"), ("甲", "#N/A")]), PLATFORM, site())
+    (row,) = part.rows
+    assert [(one.field, one.place.column) for one in row.problems] == [("idcard", "身份证号")]

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 
 from hanma.upload import images
 from hanma.upload.record import Attachment
-from host_tests.upload.small import ENTER, GATE
+from host_tests.upload.small import ENTER, EXIT, GATE
 
 _PHOTO = ENTER.field("facephoto")
 _FILE = replace(_PHOTO, type="file")
@@ -232,6 +232,24 @@ def test_a_pdf_is_checked_at_both_ends_and_keeps_its_name(tmp_path):
     assert _refused(tmp_path, whole, "a.pdf", replace(_FILE, most_b=4000)) == "file_over_limit"
 
 
+def test_an_attachment_may_be_a_pdf_and_a_person_s_picture_may_not(tmp_path):
+    whole = b"%PDF-1.4\n" + bytes(1300) + b"\n%%EOF\n"
+    paper = EXIT.field("exitAttachments").fields[1]
+    assert _prepared(tmp_path, whole, "退场.pdf", paper)[0].data == whole
+    assert _refused(tmp_path, whole[:-8], "退场.pdf", paper) == "file_wrong_kind"
+    assert _refused(tmp_path, whole, "certificate.pdf", replace(paper, privacy="id")) == "photo_unreadable"
+
+
+def test_what_came_with_its_data_is_judged_like_a_file(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    turned = Attachment("", data=_saved(_picture().transpose(Image.Transpose.ROTATE_180), exif=exif), media="image/jpeg")
+    made, problems = images.prepare(turned, _PHOTO, tmp_path)
+    assert problems == [] and _corner(_opened(made)) == ["left top"]
+    _, (problem,) = images.prepare(Attachment("", data=b"no picture", media="image/jpeg"), _PHOTO, tmp_path)
+    assert problem.grave and "人脸照片" in problem.text()
+
+
 def test_a_card_s_sides_are_found_by_their_file_names(tmp_path):
     for name in ("44X.JPG", "44x_正面.png", "44X_背面.jpeg", "44X_正面.txt"):
         (tmp_path / name).write_bytes(b"x")
@@ -259,4 +277,6 @@ def test_a_person_s_standing_photo_is_never_taken_for_one_of_an_event():
     assert images.stem(GATE, GATE.field("photo"), values) == "44X_20240501083000"
     assert images.stem(GATE, GATE.field("photo"), {"ryno": "44X"}) == ""
     assert images.stem(ENTER, _PHOTO, {"idcard": "44X"}) == "44X"
-    assert images.stem(ENTER, ENTER.field("healthcodepic"), {"idcard": "44X"}) == ""
+    certificate = replace(_PHOTO, name="data", label="附件 Base64", privacy="id")
+    assert images.stem(ENTER, certificate, {"idcard": "44X"}) == ""
+    assert images.stem(ENTER, ENTER.field("idcardback"), {"idcard": "44X"}) == "44X"

@@ -1,6 +1,8 @@
 """Files become rows: nothing lost, nothing guessed, and every refusal in words a clerk can act on."""
 
+import csv
 import io
+import json
 import zipfile
 from datetime import datetime
 
@@ -19,8 +21,6 @@ _WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0", exclude_c
 
 
 def _csv(values, delimiter):
-    import csv
-
     text = io.StringIO(newline="")
     csv.writer(text, delimiter=delimiter).writerows(values)
     return text.getvalue()
@@ -57,6 +57,29 @@ def _rewritten(path, part, change):
 
 def _problems(row):
     return {one.place.column: one.rule.name for one in row.problems}
+
+
+def _damaged(data, rng):
+    """Return the bytes with a few of them changed, lost or doubled."""
+    damaged = bytearray(data)
+    for _ in range(rng.randint(1, 5)):
+        at = rng.randrange(len(damaged))
+        length = rng.randint(1, 40)
+        damaged[at : at + length * rng.randrange(2)] = rng.choice([b"", rng.randbytes(1), bytes(damaged[:length])])
+    return bytes(damaged) or b"x"
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.randoms(use_true_random=False))
+def test_a_workbook_damaged_anywhere_inside_is_read_or_refused_and_never_fails_otherwise(tmp_path_factory, rng):
+    path = _book(tmp_path_factory.mktemp("damaged"), [("a", "b"), ("x", 1), ("=A2", "y")], ["A2:A3"])
+    with zipfile.ZipFile(path) as archive:
+        part = rng.choice(sorted(archive.namelist()))
+    _rewritten(path, part, lambda text: _damaged(text, rng))
+    try:
+        assert all(row.cells for row in reading.read(path))
+    except ReadingError as refused:
+        assert refused.problem.remedy()
 
 
 @settings(max_examples=60, deadline=None)
@@ -213,6 +236,15 @@ def test_a_file_that_is_no_table_is_refused_with_what_to_do(tmp_path, name, cont
     assert _refusal(tmp_path / name) == rule
 
 
+def test_a_file_that_another_program_holds_says_so(tmp_path, monkeypatch):
+    def held(*_, **__):
+        raise PermissionError
+
+    path = _book(tmp_path, [("a", "b"), (1, 2)])
+    monkeypatch.setattr(type(path), "open", held)
+    assert _refusal(path) == "file_busy"
+
+
 def test_a_file_that_is_not_there_and_an_empty_sheet_are_told(tmp_path):
     assert _refusal(tmp_path / "none.csv") == "file_missing"
     assert _refusal(_book(tmp_path, [])) == "sheet_empty"
@@ -237,6 +269,14 @@ def test_an_archive_that_would_unpack_to_too_much_is_not_opened(tmp_path):
     assert _refusal(path) == "file_large"
 
 
+def test_an_archive_that_is_no_workbook_is_refused(tmp_path):
+    path = _book(tmp_path, [("a", "b"), (1, 2)])
+    _rewritten(
+        path, "[Content_Types].xml", lambda text: text.replace(b"spreadsheetml.sheet.main", b"wordprocessingml.document.main")
+    )
+    assert _refusal(path) == "file_broken"
+
+
 def test_a_workbook_with_a_document_type_is_refused(tmp_path):
     path = _book(tmp_path, [("a", "b"), (1, 2)])
     _rewritten(path, "xl/workbook.xml", lambda text: b'<!DOCTYPE x [<!ENTITY a "aaaa">]>' + text)
@@ -252,6 +292,12 @@ def test_a_sheet_that_lies_about_its_size_is_read_whole(tmp_path):
 def test_json_lines_keep_types_and_nested_lists_and_count_every_line():
     rows = list(reading.read_stream(['{"a": "01", "b": [{"c": 1.5}], "d": null}\n', "\n", '{"a": true}'], "-"))
     assert [(row.place.row, row.cells) for row in rows] == [(1, {"a": "01", "b": [{"c": 1.5}], "d": None}), (3, {"a": True})]
+
+
+def test_pictures_come_in_json_lines_by_name_or_as_data_texts():
+    cells = {"photo": "data:image/jpeg;base64," + "A" * 200_000, "card": {"file": "a.jpg"}, "files": ["b.jpg", {"data": "c.jpg"}]}
+    (row,) = reading.read_stream([json.dumps(cells)])
+    assert (row.cells, row.problems) == (cells, [])
 
 
 @pytest.mark.parametrize(

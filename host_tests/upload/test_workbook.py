@@ -93,11 +93,17 @@ def test_consent_is_asked_for_unless_the_site_states_it(tmp_path):
     assert asked == [True, False]
 
 
+def test_lists_have_a_sheet_of_their_own_and_attachments_a_cell(tmp_path):
+    book = _template(tmp_path, (EXIT,))
+    assert _headings(book["班组退场"]) == ["项目编码*", "班组编号*", "退场日期*", "退场附件"]
+    assert _headings(book["班组退场-工资结清情况"]) == ["项目编码*", "班组编号*", "退场日期*", "工人姓名*", "金额"]
+
+
 def test_the_rules_stand_in_chinese_on_a_sheet_that_is_not_read(tmp_path):
     book = _template(tmp_path, (ENTER, EXIT))
     told = [[cell.value for cell in row] for row in book["填写说明"].iter_rows()]
     assert ["人员进场", "性别", "必填"] in [row[:3] for row in told]
-    assert reading.sheets(tmp_path / "模板.xlsx") == ["人员进场", "班组退场", "班组退场-工资结清情况", "班组退场-退场附件"]
+    assert reading.sheets(tmp_path / "模板.xlsx") == ["人员进场", "班组退场", "班组退场-工资结清情况"]
 
 
 @pytest.mark.parametrize("given", [{}, {"project_code": "P-01"}])

@@ -128,6 +128,7 @@ def tools_command():
 
 
 _mount("bench", "hanma.bench.cli", "bench")
+_mount("upload", "hanma.upload.cli", "upload")
 _mount("mock", "hanma.mock.cli", "mock")
 
 _TOOLS = {

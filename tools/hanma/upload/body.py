@@ -16,7 +16,9 @@ from .privacy import mask
 from .record import Attachment, Prepared
 
 _SHANGHAI = timezone(timedelta(hours=8))
-_LABELS = ("person_name", "person_id", "team_code", "plate", "device_code")
+_LABELS = ("person_name", "person_id", "team_code", "team_number", "plate", "device_code")
+# Concepts for which the platform may have another number than we: the setting that holds ours → theirs.
+_RENUMBERED = {"team_number": "team_numbers"}
 
 
 def identity(values, table):
@@ -79,14 +81,24 @@ def _leaf(field, value, settings, image):
         return [_body(field.fields, item, settings, image) for item in value]
     if isinstance(value, Attachment):
         value = image(value, field) if image else value
-        return value if field.keep_prefix else replace(value, media="")
+        value = value if field.keep_prefix else replace(value, media="")
+        return _FILES[settings.get("media_encoding", "data_uri")](value) if field.type == "file" else value
     if value == "" or field.type in ("string", "date", "datetime"):
-        return settings.get("team_numbers", {}).get(value, value) if field.name == "teamSysNo" else str(value)
+        return settings.get(_RENUMBERED.get(field.concept), {}).get(value) or str(value)
     if field.wire == "integer":
         return int(value)
     if field.wire == "number":
         return float(value)
     return two_places(value) if field.form == "0.00" else str(value)
+
+
+# How a document of any kind goes where its own document doesn't say.
+_FILES = {
+    "data_uri": lambda file: file,
+    "base64": lambda file: replace(file, media=""),
+    "name_data": lambda file: {"name": file.name, "data": replace(file, media="")},
+    "name": lambda file: file.name,
+}
 
 
 def _label(values, table):

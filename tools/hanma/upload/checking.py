@@ -192,20 +192,22 @@ class Checker:
 
     def record(self, row):
         """Return the Record of a row."""
-        cells, found = row.cells, list(self._profile)
+        if row.problems and not row.cells:
+            return Record(self.table.platform, self.table.key, {}, row.place, problems=list(row.problems))
+        cells, found = row.cells, [*self._profile, *row.problems]
         self._found = found
-        constants = self._by_device.get(str(cells.get(self._device)), self._constants) if self._device else self._constants
+        constants = self._constants_of(cells) if self._device else self._constants
         values, given = {}, []
         for name, read in self._readers:
             cell = cells.get(name)
-            if cell is None or cell == "" or (type(cell) is str and cell.isspace()):
+            if cell is None or cell == "" or (type(cell) is str and (cell.isspace() or not cell.isprintable()) and blank(cell)):
                 if name in constants:
                     values[name] = constants[name]
                     given.append(name)
             else:
                 values[name] = read(cell, values, found)
         self._foreign(cells)
-        wrong = {one.field.partition("[")[0] for one in found if one.grave} if found else ()
+        wrong = {one.field.partition("[")[0] for one in found[len(self._profile) :] if one.grave} if found else set()
         self._add_photos(values, given, wrong)
         derived = self._derive(values, wrong)
         self._require(values, given, wrong, derived)
@@ -221,8 +223,14 @@ class Checker:
             row.place,
             set(derived),
             set(given),
-            self._placed(found, row.place) if found else [],
+            self._placed(found, row) if found else [],
         )
+
+    def _constants_of(self, cells):
+        """Return the constants of the device that a row names, or that is the site's only one."""
+        cell = cells.get(self._device)
+        code = self._constants.get(self._device) if blank(cell) else coder(self._fields[self._device], self.platform)(cell, {}, [])
+        return self._by_device.get(code, self._constants)
 
     def _say(self, rule, field, cell="", path="", **words):
         one = problem(rule, field, cell, **words)
@@ -243,6 +251,7 @@ class Checker:
             if stem:
                 picture, found = images.find(self._folder, stem, one)
                 self._found += found
+                wrong |= {one.name} if found else set()
                 if picture:
                     values[one.name] = picture
                     given.append(one.name)
@@ -263,20 +272,20 @@ class Checker:
         for name, one in self._fields.items():
             if one.required == "no" or values.get(name) or name in wrong or name in derived:
                 continue
-            if values.get(name) in (None, [], "") and _needed(one, values):
+            if values.get(name) in (None, [], "") and _needed(one, values) and not _will_come(one, values):
                 self._missing(one, values, given)
         for one in self._lists:
-            for number, item in enumerate(values.get(one.name) or (), 1):
-                self._require_inside(one, number, item, given)
+            self._require_inside(one, values.get(one.name), given, {each.field for each in self._found if each.grave})
 
-    def _require_inside(self, outer, number, item, given, path=""):
-        path += f"{outer.name}[{number}]."
-        wrong = {one.field for one in self._found if one.grave}
-        for one in outer.fields:
-            if one.required == "yes" and item.get(one.name) in (None, [], "") and path + one.name not in wrong:
-                self._missing(one, item, given, path)
-            for inner, value in enumerate(item.get(one.name) or (), 1) if one.fields else ():
-                self._require_inside(one, inner, value, given, path)
+    def _require_inside(self, outer, items, given, wrong, before=""):
+        for number, item in enumerate(items or (), 1):
+            path = f"{before}{outer.name}[{number}]."
+            for one in outer.fields:
+                lacks = one.required == "yes" and item.get(one.name) in (None, [], "") and not _will_come(one, item)
+                if lacks and path + one.name not in wrong:
+                    self._missing(one, item, given, path)
+                if one.fields:
+                    self._require_inside(one, item.get(one.name), given, wrong, path)
 
     def _missing(self, one, values, given, path=""):
         place = "".join(part for part in _steps(path)) + one.name
@@ -316,15 +325,23 @@ class Checker:
                 rule = NO_PARENT if state is None else PARENT_REFUSED
                 self._found.append(Problem(rule, words={"title": self.platform.tables[key].title}))
 
-    def _placed(self, found, place):
-        """Return the problems with their place, as grave as the site makes them."""
+    def _placed(self, found, row):
+        """Return the problems with their place, which reading may have told, as grave as the site makes them."""
         placed, chosen = [], self._site.rules
         for one in found:
             severity = chosen.get(one.rule.name, "") if one.rule.severity == WARNING else ""
             if severity != "off":
-                top = self._fields.get(one.field.partition("[")[0])
-                placed.append(replace(one, place=place.at(top.label if top else one.field), severity=severity))
+                placed.append(replace(one, place=self._where(one, row), severity=severity or one.severity))
         return placed
+
+
+    def _where(self, one, row):
+        """Return a problem's place: the heading the row has for its field, or the field's label."""
+        if one.place.row:
+            return one.place
+        name = one.field.partition("[")[0]
+        top = self._fields.get(name)
+        return row.place.at(row.columns.get(name) or (top.label if top else one.field))
 
 
 def _paths(fields, before=""):
@@ -340,6 +357,12 @@ def _steps(path):
 
 def _needed(one, values):
     return one.required == "yes" or any(str(values.get(name)) in codes for name, codes in one.when.items())
+
+
+def _will_come(one, values):
+    """Return whether a missing value will be reckoned once the one it hangs on is there: that one's problem is enough."""
+    source = one.derived.partition(":")[2].partition("=")[0]
+    return bool(source) and values.get(source) is None
 
 
 def _name_files(outer, item):

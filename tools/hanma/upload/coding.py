@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 
+from .choices import Choices
 from .misreadings import (
     CUT_TO_DAY,
     DATE_CELL,
@@ -37,7 +38,7 @@ from .misreadings import (
     ZERO_RESTORED,
     problem,
 )
-from .plain import BLANKS, FOLD, HOUR, SIGNS, TEXT, day_text, moment, split_day, two_places
+from .plain import BLANKS, HOUR, SIGNS, TEXT, day_text, moment, split_day, two_places
 from .record import Attachment
 
 PERMANENT = "0000-00-00"
@@ -46,7 +47,6 @@ _EXACT_NUMBER = 10**15  # a spreadsheet keeps 15 digits and makes the rest zeros
 _BETWEEN_HAN = re.compile(r"(?<=[\u4e00-\u9fff])\s+(?=[\u4e00-\u9fff])")
 _SCIENTIFIC = re.compile(r"\d(\.\d+)?[eE]\+?\d+")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
-_CODE_AND_NAME = re.compile(r"([0-9A-Za-z]+)[\s\-:.]*(.+)")
 _SEVERAL_VALUES = re.compile(r"[、，,;；|\n]")
 _SEVERAL_FILES = re.compile(r"[;；|\n]")
 _DATA_URI = re.compile(r"data:([\w.+-]+/[\w.+-]+);base64,(.*)", re.DOTALL)
@@ -148,48 +148,10 @@ def _wrong_type(field, cell, wanted):
 # Codes
 
 
-class _Choices:
-    """A dictionary by code and by name. sure: what needs no thought, cell → code."""
-
-    def __init__(self, choices, synonyms):
-        self.names = choices
-        self.by_name = {}
-        for code, name in choices.items():
-            self.by_name.setdefault(name.translate(FOLD), []).append(code)
-        for name, codes in synonyms.items():
-            known = self.by_name.setdefault(name.translate(FOLD), [])
-            known += [code for code in codes if code not in known]
-        self.backward = choices == {"0": "是", "1": "否"}
-        self.sure = {} if self.backward else {code: code for code in choices}
-        self.sure |= {name: found[0] for name in choices.values() if len(found := self.by_name[name.translate(FOLD)]) == 1}
-
-    def candidates(self, text):
-        """Return the codes a text may stand for and whether a zero had to be put in front."""
-        if text in self.names:
-            return [text], False
-        if codes := self.by_name.get(text.translate(FOLD)):
-            return codes, False
-        if text.isdigit() and text.isascii():
-            return [code for code in self.names if code.isdigit() and len(code) > len(text) and int(code) == int(text)], True
-        both = _CODE_AND_NAME.fullmatch(text)
-        if both and self.names.get(both[1], "").translate(FOLD) == both[2].translate(FOLD):
-            return [both[1]], False
-        return [], False
-
-    def near(self, text):
-        """Return up to five entries that resemble an unknown text, as "code name"."""
-        folded = text.translate(FOLD)
-        close = [code for name, codes in self.by_name.items() if folded and (folded in name or name in folded) for code in codes]
-        return self.told(list(dict.fromkeys(close))[:5] or list(self.names)[:5])
-
-    def told(self, codes):
-        return "、".join(f"{code} {self.names[code][:30]}" for code in codes)
-
-
 def _enum(field, platform):
     if field.dictionary_by:
         return _enum_by_other(field, platform)
-    choices = _Choices(platform.choices(field) or {}, platform.synonyms.get(field.dictionary, {}))
+    choices = Choices(platform.choices(field) or {}, platform.synonyms.get(field.dictionary, {}))
 
     def read(cell, values, found):
         sure = choices.sure.get(cell) if type(cell) is str else None
@@ -201,7 +163,7 @@ def _enum(field, platform):
 def _enum_by_other(field, platform):
     other, names = field.dictionary_by
     label = next((one.label for table in platform.tables.values() for one in table.fields if one.name == other), other)
-    by_dictionary = {name: _Choices(platform.dictionaries[name], platform.synonyms.get(name, {})) for name in set(names.values())}
+    by_dictionary = {name: Choices(platform.dictionaries[name], platform.synonyms.get(name, {})) for name in set(names.values())}
 
     def read(cell, values, found):
         choices = by_dictionary.get(platform.dictionary(field, values))
@@ -382,7 +344,7 @@ def _array(field, platform):
         for name, read in readers.items():
             if not blank(cells.get(name)):
                 values[name] = read(cells[name], values, found)
-        return values
+        return {name: value for name, value in values.items() if value is not None}
 
     def read(cell, values, found):
         items = _items(cell, picture)

@@ -78,7 +78,7 @@ def match(headings, table, site):
 
 def fields_of(table):
     """Return the fields a sheet of that table may hold: the document's, and those that stay here."""
-    has_face = any(one.privacy == "face" for one in table.fields)
+    has_face = any(one.privacy == "face" and one.type == "image" for one in table.fields)
     return table.fields + (CONSENT if has_face else ())
 
 
@@ -93,6 +93,13 @@ def nested(table, array):
     own = {one.name for one in array.fields}
     whose = tuple(replace(table.field(name), required="yes") for name in table.identity if name not in own and table.field(name))
     return replace(table, key=f"{table.key}.{array.name}", title=f"{table.title}-{array.label}", fields=whose + tuple(array.fields))
+
+
+def is_attachments(array):
+    """Return whether an array's items are a file and at most its name: then the file names in one cell say all."""
+    files = [one for one in array.fields if one.type in ("image", "file")]
+    names = [one for one in array.fields if one.type == "string"]
+    return len(files) == 1 and len(names) <= 1 and len(array.fields) == len(files) + len(names)
 
 
 def sheet_name(table):

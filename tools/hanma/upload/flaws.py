@@ -146,8 +146,8 @@ JSON_FORM = Rule(
 JSON_DOUBLED = Rule("json_doubled", "{key} 出现了两次", "{key} stands there twice", "请只留一个", "Leave only one")
 JSON_TYPE = Rule(
     "json_type",
-    "{key} 的值不是文字、数、真假，也不是对象的数组",
-    "The value of {key} is no text, number, truth or list of objects",
+    "{key} 的值不是文字、数、真假，也不是对象或文字的数组",
+    "The value of {key} is no text, number, truth or list of objects or texts",
     "请按字段的类型写",
     "Write it in its field's type",
 )

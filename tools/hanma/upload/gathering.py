@@ -1,8 +1,7 @@
 """A file's tables: every sheet under its table, headings named, and what a second sheet holds joined to the row it belongs to.
 
 A nested array stands in a sheet `<title>-<array label>` or `<table>.<array>` of the same workbook, or beside a CSV in a
-file `<name>-<array label>.csv`; it carries the columns that say which row it belongs to. A list of attachments may also
-stand in one cell, file names parted by `;`. Nothing is kept between calls.
+file `<name>-<array label>.csv`; it carries the columns that say which row it belongs to. Nothing is kept between calls.
 """
 
 import re
@@ -52,7 +51,13 @@ UNSURE_PARENT = Rule(
     "请在两张表里都写全：{all}",
     "Write all of these in both: {all}",
 )
-_PARTED = re.compile(r"[;；、\n]")
+BOTH = Rule(
+    "nested_twice",
+    "{label}在主表的格子里和附表里都有",
+    "{label} stands in the main table's cell and in a second sheet too",
+    "请只留一处",
+    "Leave only one of them",
+)
 _DAY = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[ T]0?0:00(?::00)?)?")
 
 
@@ -94,7 +99,8 @@ def named(rows, table, site):
         if keys not in matches:
             matches[keys] = columns.match(keys, table, site)
         found, problems = matches[keys]
-        renamed = _renamed(row, found, row.problems + [replace(one, place=row.place.at(one.place.column)) for one in problems])
+        problems = row.problems + [replace(one, place=row.place.at(one.place.column)) for one in problems]
+        renamed = _renamed(row, found, {name: key for key, name in found.items()}, problems)
         for array in arrays:
             if isinstance(renamed.cells.get(array.name), list):
                 renamed.cells[array.name] = _named_list(renamed, array, table, site)
@@ -102,10 +108,13 @@ def named(rows, table, site):
 
 
 def _named_list(row, array, table, site):
+    """Return a list's items with their keys named; file names stay as they are."""
     inner = replace(table, fields=tuple(array.fields))
-    rows = list(named([Row(row.place, one) for one in row.cells[array.name]], inner, site))
-    row.problems.extend(problem for one in rows for problem in one.problems)
-    return [one.cells for one in rows]
+    rows = [Row(row.place, one) for one in row.cells[array.name] if isinstance(one, dict)]
+    items = iter(list(named(rows, inner, site)))
+    listed = [next(items) if isinstance(one, dict) else one for one in row.cells[array.name]]
+    row.problems += [problem for one in listed if isinstance(one, Row) for problem in one.problems]
+    return [one.cells if isinstance(one, Row) else one for one in listed]
 
 
 def _by_name(name, platform, path):
@@ -148,7 +157,7 @@ def _single(path, platform, site, table):
 def _part(path, sheet, table, site, arrays):
     """Return one table's Part; arrays: (array field, file, sheet) of what belongs to its rows."""
     found, problems = _match(path, sheet, table, site)
-    rows = _attachments((_renamed(row, found, row.problems) for row in reading.read(path, sheet)), table)
+    rows = _all_renamed(path, sheet, found)
     for array, file, inner in arrays:
         joint = _Joint(table, array, (path, sheet, found), (file, inner), site)
         problems += joint.problems
@@ -172,34 +181,16 @@ def _numbered(headings):
     return keys
 
 
-def _renamed(row, found, problems):
+def _renamed(row, found, written, problems):
+    """Return a row with its cells by field name. found: heading → field name; written: the other way."""
     cells = {found[heading]: value for heading, value in row.cells.items() if heading in found}
-    return Row(row.place, cells, list(problems), {name: heading for heading, name in found.items()})
+    problems = [replace(one, field=one.field or found.get(one.place.column, "")) for one in problems]
+    return Row(row.place, cells, problems, written)
 
 
-def _attachments(rows, table):
-    """Turn each cell of file names into the list of attachments it stands for. Each keeps its file's own name."""
-    lists = [(one, *_attachment_fields(one)) for one in table.fields if one.type == "array" and _attachment_fields(one)]
-    for row in rows:
-        for array, file, name in lists:
-            value = row.cells.get(array.name)
-            if isinstance(value, str):
-                paths = [one.strip() for one in _PARTED.split(value) if one.strip()]
-                row.cells[array.name] = [({name: _base(one)} if name else {}) | {file: one} for one in paths]
-        yield row
-
-
-def _attachment_fields(array):
-    """Return the names of (the file's field, its name's field or None) of an array of attachments; None for another array."""
-    files = [one.name for one in array.fields if one.type in ("image", "file")]
-    names = [one.name for one in array.fields if one.type == "string"]
-    if len(files) != 1 or len(files) + len(names) != len(array.fields) or len(names) > 1:
-        return None
-    return files[0], names[0] if names else None
-
-
-def _base(name):
-    return re.split(r"[\\/]", name)[-1]
+def _all_renamed(path, sheet, found):
+    written = {name: heading for heading, name in found.items()}
+    return (_renamed(row, found, written, row.problems) for row in reading.read(path, sheet))
 
 
 class _Joint:
@@ -222,14 +213,12 @@ class _Joint:
             self.problems.append(Problem(NO_KEY, Place(path.name, sheet or ""), words=words))
             return keys, {}
         children = defaultdict(list)
-        rows = (_renamed(row, found, row.problems) for row in reading.read(path, sheet))
-        for row in _attachments(rows, inner):
+        for row in _all_renamed(path, sheet, found):
             children[_key(row, keys)].append(row)
         return keys, children
 
     def _count(self):
-        rows = (_renamed(row, self._found, ()) for row in reading.read(self._path, self._sheet))
-        return Counter(_key(row, self._keys) for row in rows)
+        return Counter(_key(row, self._keys) for row in _all_renamed(self._path, self._sheet, self._found))
 
     def _labels(self, names):
         return "、".join(one.label for one in self._table.fields if one.name in names)
@@ -243,10 +232,12 @@ class _Joint:
             if children and self._counts[key] > 1:
                 words = {"columns": self._labels(self._keys), "all": self._labels(self._table.identity)}
                 row.problems.append(Problem(UNSURE_PARENT, row.place, self._array.name, words))
+            elif children and row.cells.get(self._array.name):
+                row.problems.append(Problem(BOTH, row.place, self._array.name, {"label": self._array.label}))
             elif children:
                 listed = [{name: value for name, value in one.cells.items() if name in own} for one in children]
-                row.cells[self._array.name] = [*(row.cells.get(self._array.name) or []), *listed]
-                row.problems.extend(problem for one in children for problem in one.problems)
+                row.cells[self._array.name] = listed
+                row.problems += [replace(problem, field=self._array.name) for one in children for problem in one.problems]
             yield row
         orphans = (one for key, children in self._children.items() if not self._counts[key] for one in children)
         words = {"columns": self._labels(self._keys)}

@@ -93,13 +93,15 @@ _DOCUMENTS = {
 }
 _PDF_END_WITHIN_B = 1024
 # JPEG markers: what the decoder needs of the application segments is JFIF's and Adobe's; the rest and comments are metadata.
-_EOI, _COM, _APP0, _APP14, _APP15 = 0xD9, 0xFE, 0xE0, 0xEE, 0xEF
+_EOI, _SOS, _COM, _APP0, _APP14, _APP15 = 0xD9, 0xDA, 0xFE, 0xE0, 0xEE, 0xEF
 _NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 # Which side of a card a field wants, by its label → how its file's name ends.
 _SIDES = {"正面": ("_正面",), "背面": ("_反面", "_背面"), "反面": ("_反面", "_背面")}
 
 # Our own limit lies below Pillow's, and refuses.
 warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+# Damaged metadata is told on the screen otherwise; it is taken off anyway.
+warnings.filterwarnings("ignore", module="PIL.TiffImagePlugin")
 Image.init()
 _FORMATS = [one for one in _TYPES if one in Image.OPEN]
 
@@ -112,19 +114,26 @@ class _Refused(Exception):
 def prepare(attachment, field, directory):
     """Return (the Attachment with its data and media, [Problem]); with a grave problem its data is empty.
 
-    attachment.path is looked for in that directory and nowhere else. field.type "file" takes documents too. media is "" where
-    the field's text goes without its prefix."""
+    attachment.path is looked for in that directory and nowhere else; one that came with its data and no path is taken as it is.
+    A field of type "file" takes documents too, an attachment without a person's data a PDF. media is "" where the field's
+    text goes without its prefix."""
+    name = attachment.name or attachment.path
     try:
-        path = _locate(attachment.path or attachment.name, Path(directory))
-        data = _read(path)
-        if field.type == "file" and path.suffix.lower() not in _SUFFIXES:
-            return _document(attachment, field, path, data), []
-        ready = _picture(data, field)
+        path = _locate(attachment.path or name, Path(directory)) if attachment.path or not attachment.data else None
+        data = _read(path) if path else attachment.data
+        suffix = path.suffix.lower() if path else _suffix(attachment.media)
+        ready = Attachment(name, str(path or ""))
+        if suffix in _documents(field):
+            return _document(ready, field, suffix, data), []
+        if path and field.type == "file" and suffix not in _SUFFIXES:
+            raise _Refused(WRONG_KIND, kinds=_kinds(field))
+        picture = _picture(data, field)
     except _Refused as refused:
-        words = {"name": attachment.name or attachment.path, "most": field.most_b} | refused.words
+        words = {"name": name or field.label, "most": field.most_b} | refused.words
         return replace(attachment, data=b""), [Problem(refused.rule, field=field.name, words=words)]
-    name = attachment.name if data[:2] == b"\xff\xd8" else str(Path(attachment.name).with_suffix(".jpg"))
-    return Attachment(name, str(path), ready, "image/jpeg" if field.keep_prefix else ""), []
+    if name and data[:2] != b"\xff\xd8":
+        name = str(Path(name).with_suffix(".jpg"))
+    return replace(ready, name=name, data=picture, media="image/jpeg" if field.keep_prefix else ""), []
 
 
 def text_length_b(data_b, media):
@@ -209,16 +218,31 @@ def _read(path):
     return data
 
 
-def _document(attachment, field, path, data):
-    media, at, mark = _DOCUMENTS.get(path.suffix.lower(), ("", 0, None))
-    whole = media != "application/pdf" or b"%%EOF" in data[-_PDF_END_WITHIN_B:]
-    if mark is None or data[at : at + len(mark)] != mark or not whole:
-        raise _Refused(WRONG_KIND, kinds="JPG、PNG、" + "、".join(one[1:].upper() for one in _DOCUMENTS))
+def _documents(field):
+    """Return what documents a field takes, by suffix: any known one, a PDF, or none where a person's picture is asked for."""
+    if field.type == "file":
+        return _DOCUMENTS
+    return {".pdf": _DOCUMENTS[".pdf"]} if "附件" in field.label and not field.privacy else {}
+
+
+def _kinds(field):
+    return "、".join(("JPG", "PNG", *(one[1:].upper() for one in _documents(field))))
+
+
+def _suffix(media):
+    return next((suffix for suffix, (one, _, _) in _DOCUMENTS.items() if one == media), "")
+
+
+def _document(attachment, field, suffix, data):
+    media, at, mark = _DOCUMENTS[suffix]
+    whole = suffix != ".pdf" or b"%%EOF" in data[-_PDF_END_WITHIN_B:]
+    if data[at : at + len(mark)] != mark or not whole:
+        raise _Refused(WRONG_KIND, kinds=_kinds(field))
     media = media if field.keep_prefix else ""
     has_b = text_length_b(len(data), media)
     if field.most_b and has_b > field.most_b:
         raise _Refused(FILE_LARGE, has=has_b)
-    return Attachment(attachment.name, str(path), data, media)
+    return replace(attachment, data=data, media=media)
 
 
 # Pictures.
@@ -235,7 +259,7 @@ def _picture(data, field):
             if image.format in ("JPEG", "MPO") and image.mode in ("L", "RGB") and _upright(image):
                 bare = _without_metadata(data)
                 if bare is not None and len(bare) <= most_b:
-                    _decode_roughly(image)
+                    _decode_roughly(bare)
                     return bare
             return _encoded(image, most_b)
     except _Refused:
@@ -250,10 +274,11 @@ def _upright(image):
     return image.getexif().get(0x0112, 1) in (0, 1)
 
 
-def _decode_roughly(image):
-    """Read a JPEG through to its end at an eighth of its size: it raises where the file is cut short."""
-    image.draft("L", (max(1, image.width // 8), max(1, image.height // 8)))
-    image.load()
+def _decode_roughly(data):
+    """Read a JPEG through to its end at an eighth of its size: it raises where it does not decode."""
+    with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
+        image.draft("L", (max(1, image.width // 8), max(1, image.height // 8)))
+        image.load()
 
 
 def _encoded(image, most_b):
@@ -295,12 +320,12 @@ def _without_metadata(data):
     """Return a JPEG's bytes without metadata and without what follows its end; the same object where there is none.
 
     None where its segments can't be followed."""
-    kept, at, cut = [data[:2]], 2, False
+    kept, at, cut, coded = [data[:2]], 2, False, False
     while True:
         found = _NEXT_MARKER.search(data, at)
-        if found is None:
+        # What lies before a marker is the coded picture, and until that begins fill bytes alone.
+        if found is None or not coded and data[at : found.start()].strip(b"\xff"):
             return None
-        # What lies before a marker is the coded picture (after SOS), or fill bytes.
         kept.append(data[at : found.start()])
         marker, start = data[found.start() + 1], found.start()
         if marker == _EOI:
@@ -314,7 +339,7 @@ def _without_metadata(data):
             cut = True
         else:
             kept.append(data[start:end])
-        at = end
+        at, coded = end, coded or marker == _SOS
 
 
 def _is_metadata(marker, content):

@@ -1,6 +1,6 @@
 """What can be wrong with a cell, and what was mended in it: the rules of coding, in the clerk's words."""
 
-from .privacy import mask
+from .privacy import mask, rewrite
 from .problems import NOTE, WARNING, Problem, Rule
 
 TIDIED = Rule("tidied", "{label}里的全角字符或空格已改正", "{label}: full-width signs or spaces were made plain", severity=NOTE)
@@ -93,5 +93,5 @@ UNKNOWN_PART = Rule(
 
 def problem(rule, field, cell="", **words):
     """Return a Problem about a field; the cell is shown only as far as its privacy lets it."""
-    shown = mask(field.privacy, cell) if field.privacy else str(cell)
+    shown = mask(field.privacy, cell) if field.privacy else rewrite(str(cell))
     return Problem(rule, field=field.name, words={"label": field.label, "cell": shown, **words})

@@ -45,6 +45,8 @@ from .record import Row
 # What Excel holds in one cell; a longer text was never typed by a person.
 MOST_TEXT = 32_767
 _MOST_LINE = 1 << 20
+# A line of JSON may hold a picture as a data: text.
+_MOST_JSON_LINE = 1 << 23
 _CHUNK_B = 1 << 20
 # Lines with a single cell above the headings are a title; no more than these are passed over.
 _TITLE_LINES = 5
@@ -92,8 +94,9 @@ def sheets(path):
 
 
 def read_stream(lines, name=""):
-    """Yield the Rows of JSON lines: an object a line, arrays as lists of objects. A line that can't be read is a row without
-    cells that carries the problem."""
+    """Yield the Rows of JSON lines: an object a line, arrays as lists of objects, pictures by file name or as data: texts.
+
+    A line that can't be read is a row without cells that carries the problem."""
     for number, text in enumerate(lines, 1):
         if text.strip():
             yield _json_row(text, Place(file=name, row=number))
@@ -130,7 +133,7 @@ def _lines(path, kind, sheet):
     if kind == "csv":
         place = Place(file=path.name)
         return place, _csv_lines(path, place)
-    name = spreadsheet.choose(path, sheet)
+    name = spreadsheet.first(path) if sheet is None else sheet
     return Place(file=path.name, sheet=name), spreadsheet.lines(path, name)
 
 
@@ -224,17 +227,13 @@ def _csv_lines(path, place):
             yield spreadsheet.Line(number, values, ())
 
 
-def _text_lines(file, place):
+def _text_lines(file, place, most=_MOST_LINE):
     number = 0
-    while text := file.readline(_MOST_LINE):
+    while text := file.readline(most):
         number += 1
-        yield _bounded(text, place, number)
-
-
-def _bounded(text, place, number):
-    if len(text) >= _MOST_LINE:
-        raise ReadingError(Problem(LINE_LONG, Place(place.file, "", number), words={"most": _MOST_LINE}))
-    return text
+        if len(text) >= most:
+            raise ReadingError(Problem(LINE_LONG, Place(place.file, "", number), words={"most": most}))
+        yield text
 
 
 def _delimiter(lines):
@@ -304,13 +303,13 @@ class _Refused(Exception):
 def _read_json_file(path):
     place = Place(file=path.name)
     with path.open(encoding=_encoding(path, place)) as file:
-        yield from read_stream(_text_lines(file, place), path.name)
+        yield from read_stream(_text_lines(file, place, _MOST_JSON_LINE), path.name)
 
 
 def _json_row(text, place):
     try:
-        if len(text) >= _MOST_LINE:
-            raise _Refused(LINE_LONG, most=_MOST_LINE)
+        if len(text) >= _MOST_JSON_LINE:
+            raise _Refused(LINE_LONG, most=_MOST_JSON_LINE)
         cells = json.loads(text, object_pairs_hook=_pairs, parse_constant=_no_number, parse_float=_finite)
         if not isinstance(cells, dict):
             raise _Refused(JSON_TYPE, key="-")
@@ -342,17 +341,17 @@ def _finite(text):
 
 
 def _check_object(cells, depth):
-    """Refuse what no field can hold: objects as values, lists of anything but objects, too much of anything."""
+    """Refuse what no field can hold: objects as values but {"file": name}, lists of other than texts and objects, too much."""
     for key, value in cells.items():
-        if isinstance(value, str) and len(value) > MOST_TEXT:
-            raise _Refused(TEXT_LONG, most=MOST_TEXT)
-        if isinstance(value, dict) or (isinstance(value, list) and not _objects(value, depth)):
+        if isinstance(value, list):
+            if depth >= _MOST_DEPTH or len(value) > _MOST_NESTED:
+                raise _Refused(JSON_TYPE, key=key)
+            for one in value:
+                if isinstance(one, dict):
+                    _check_object(one, depth + 1)
+                elif not isinstance(one, str):
+                    raise _Refused(JSON_TYPE, key=key)
+        elif isinstance(value, dict) and not (list(value) == ["file"] and isinstance(value["file"], str)):
             raise _Refused(JSON_TYPE, key=key)
-
-
-def _objects(values, depth):
-    if depth >= _MOST_DEPTH or len(values) > _MOST_NESTED or not all(isinstance(one, dict) for one in values):
-        return False
-    for one in values:
-        _check_object(one, depth + 1)
-    return True
+        elif isinstance(value, str) and len(value) > MOST_TEXT and not value.startswith("data:"):
+            raise _Refused(TEXT_LONG, most=MOST_TEXT)

@@ -34,7 +34,7 @@ _ENCRYPTED_FLAG = 1
 _ERRORS = frozenset(("#N/A", "#VALUE!", "#REF!", "#DIV/0!", "#NUM!", "#NAME?", "#NULL!", "#GETTING_DATA", "#SPILL!", "#CALC!"))
 _DAMAGE = (
     zipfile.BadZipFile, zlib.error, ParseError, InvalidFileException, EOFError, KeyError, ValueError, IndexError, TypeError,
-    AttributeError, OverflowError, NotImplementedError,
+    AttributeError, OverflowError, NotImplementedError, OSError,
 )  # fmt: skip
 _MERGE = re.compile(rb'<(?:\w+:)?mergeCell\s[^>]*?ref="([A-Z]+\d+:[A-Z]+\d+)"')
 _FORMULA = re.compile(rb"<(?:\w+:)?f[\s/>]")
@@ -55,23 +55,25 @@ class Line(NamedTuple):
 def names(path):
     """Return the sheets a person filled in, in their order: not the hidden ones, not those that are there to be read."""
     with _opened(path) as book:
-        visible = [one.title for one in book.worksheets if one.sheet_state == "visible"]
-        return [one for one in visible if one not in (RULES_SHEET, PROBLEMS_SHEET)]
+        return _to_be_read(book)
 
 
-def choose(path, sheet):
-    """Return the sheet's name, or the first one's where none is named. ReadingError when there is none of that name."""
-    known = names(path)
-    if sheet is None and known:
-        return known[0]
-    if sheet not in known:
-        raise ReadingError(Problem(NO_SHEET, Place(file=path.name), words={"sheet": sheet or "", "known": "、".join(known)}))
-    return sheet
+def first(path):
+    """Return the name of the first sheet a person filled in."""
+    return next(iter(names(path)), "")
+
+
+def _to_be_read(book):
+    visible = [one.title for one in book.worksheets if one.sheet_state == "visible"]
+    return [one for one in visible if one not in (RULES_SHEET, PROBLEMS_SHEET)]
 
 
 def lines(path, sheet):
-    """Yield the Lines of a sheet, blank ones too."""
+    """Yield the Lines of a sheet, blank ones too. ReadingError when there is none of that name."""
     with _opened(path) as book:
+        known = _to_be_read(book)
+        if sheet not in known:
+            raise ReadingError(Problem(NO_SHEET, Place(file=path.name), words={"sheet": sheet, "known": "、".join(known)}))
         merges, has_formulas = _survey(book[sheet], path)
         merged = _Merged(merges)
         if not has_formulas:
@@ -110,7 +112,7 @@ def _check_archive(path):
             most_b = _MOST_TEXTS_B if texts_b > _MOST_TEXTS_B else _MOST_UNPACKED_B
             raise ReadingError(Problem(TOO_LARGE, place, words={"most": most_b // 1_000_000}))
         for part in parts:
-            if part.filename.endswith(".xml"):
+            if part.filename.endswith((".xml", ".rels")):
                 _check_part(archive, part)
 
 

@@ -25,7 +25,7 @@ from .problems import ERROR, NOTE, Place, Problem
 from .spreadsheet import PROBLEMS_SHEET, RULES_SHEET
 
 # The column style covers the whole sheet; some programs forget it when rows are pasted, so these have it cell by cell.
-_STYLED_ROWS = 200
+_STYLED_ROWS = 100
 # Excel's own limits: a list written out in a drop-down, and a sheet's last row.
 _MOST_LIST = 255
 _MOST_ROWS = 1_048_576
@@ -46,7 +46,7 @@ _FORMS = {
     "enum": "从下拉表选，或写代码、名称之一",
     "image": "照片的文件名，放在照片目录里",
     "file": "附件的文件名，放在照片目录里",
-    "array": "见同名的附表；附件可在这一格写文件名，用分号隔开",
+    "array": "附件的文件名，几个用分号隔开；文件放在照片目录里",
 }
 _GENERAL = (
     "一行一条记录；不要合并单元格，不要改标题行。",
@@ -55,7 +55,8 @@ _GENERAL = (
     "下拉表的内容是“代码 名称”，只写代码或只写名称也可以。",
     "灰色的一行是工地配置已给出的内容，不用填。",
     "照片写文件名；人员照片也可按 身份证号.jpg、身份证号_正面.jpg、身份证号_反面.jpg 命名后放进照片目录，不写文件名。",
-    "附表的每一行先写所属的主表记录（与主表相同的几列），再写自己的内容。",
+    "名称里带“-”的工作表是附表：每一行先照主表写明属于哪一条（与主表相同的几列），再写自己的内容。",
+    "用 CSV 时，附表另存为“主表文件名-附表名.csv”，与主表放在一起。",
     "没有的内容请空着，不要编造。",
 )
 _HEADS = {"zh": ("文件", "工作表", "行", "列", "程度", "问题", "规则", "怎么办"),
@@ -65,7 +66,8 @@ _MORE = {"zh": "还有 {0} 条没有列出", "en": "{0} more are not listed"}
 
 
 def template(tables, platform, path, site, today=None):
-    """Write the workbook to fill in for these Tables: a sheet each, one for each nested array, the rules, the drop-downs.
+    """Write the workbook to fill in for these Tables (settled): a sheet each and for each nested array but lists of
+    attachments, which are file names in one cell; the rules; the drop-downs.
 
     Fields that the site's profile gives stand in a grey line with their value; epidemic ones are there only while the
     site may use them. today: a date; now in Shanghai where none is given. ReadingError when the file is open elsewhere."""
@@ -78,7 +80,7 @@ def template(tables, platform, path, site, today=None):
     for table in tables:
         _write_sheet(book, rules, table, lists, site, today)
         for array in table.fields:
-            if array.type == "array" and (not array.epidemic or site.today_epidemic(today)):
+            if _in_own_sheet(array) and (not array.epidemic or site.today_epidemic(today)):
                 _write_sheet(book, rules, columns.nested(table, array), lists, site, today)
     lists.finish()
     _save(book, Path(path))
@@ -119,11 +121,15 @@ def _write_rules_head(sheet):
 
 
 def _write_sheet(book, rules, table, lists, site, today):
-    """Write one table's sheet and its lines among the rules."""
-    sheet = book.create_sheet(columns.sheet_name(table))
-    wanted = [one for one in columns.fields_of(table) if not one.epidemic or site.today_epidemic(today)]
+    """Write one table's sheet and its lines among the rules; none for a table that is off as a whole."""
+    wanted = [
+        one for one in columns.fields_of(table) if not (_in_own_sheet(one) or one.epidemic and not site.today_epidemic(today))
+    ]
     if site.consent == "stated":
         wanted = [one for one in wanted if one not in columns.CONSENT]
+    if not wanted:
+        return
+    sheet = book.create_sheet(columns.sheet_name(table))
     given = {one.name: _given(one, table, site) for one in wanted}
     blank = [one for one in wanted if given[one.name] is None]
     head = 1
@@ -131,7 +137,8 @@ def _write_sheet(book, rules, table, lists, site, today):
         head = 2
         told = "；".join(f"{one.label} = {given[one.name]}" for one in wanted if given[one.name] is not None)
         sheet.append([f"工地配置已给出，不用填：{told}"])
-        sheet["A1"].fill, sheet["A1"].font = _GREY, _PALE
+        sheet["A1"].fill, sheet["A1"].font, sheet["A1"].alignment = _GREY, _PALE, _WRAPPED
+        sheet.row_dimensions[1].height = 48
         sheet.merge_cells(start_row=1, end_row=1, start_column=1, end_column=max(2, len(blank)))
     letters = {one.name: get_column_letter(number) for number, one in enumerate(blank, 1)}
     by_device = {name for values in site.devices.values() for name in values}
@@ -143,8 +150,14 @@ def _write_sheet(book, rules, table, lists, site, today):
     sheet.freeze_panes = sheet.cell(head + 1, 1)
 
 
+def _in_own_sheet(one):
+    return one.type == "array" and not columns.is_attachments(one)
+
+
 def _given(one, table, site):
-    """Return the site's constant for a field, or None."""
+    """Return the site's constant for a field, or None; a fact of each record is never one."""
+    if one.fact or one.privacy:
+        return None
     own = site.tables.get(table.key.split(".")[0], {})
     for values, name in ((own, one.name), (site.values, one.name), (site.values, one.concept)):
         if name and name in values:
@@ -161,7 +174,7 @@ class _Column:
         self.heading = columns.unique_heading(table, one)
         self.mark = {"yes": "*", "when": "（条件必填）"}.get(one.required, "")
         self.needed = {"yes": "必填", "when": "条件必填"}.get(one.required, "选填")
-        if one.derived or by_device:
+        if (one.derived and not one.derived.startswith("none:")) or by_device:
             self.needed, self.mark = "可不填", ""
         self.form = _FORMS.get(one.type, "文字") + ("；永久有效写 0000-00-00" if one.permanent else "")
         self.note = "".join(self._sentences())
@@ -171,7 +184,7 @@ class _Column:
         for name, codes in one.when.items():
             yield f"{self._label(name)}为 {'、'.join(self._named(name, code) for code in codes)} 时必填。"
         if one.derived:
-            yield f"空着时由“{self._label(one.derived.split(':', 1)[-1])}”推出。"
+            yield self._reckoned()
         if self._by_device:
             yield "工地配置里写了的设备，空着时由配置给出。"
         if one.latest_now:
@@ -183,6 +196,14 @@ class _Column:
         if one.separator:
             yield f"可写几个，用“{one.separator}”隔开。"
         yield one.note
+
+    def _reckoned(self):
+        """Say what stands in for an empty cell; "none:field=code" is an empty list."""
+        kind, _, source = self.field.derived.partition(":")
+        name, _, code = source.partition("=")
+        if kind == "none":
+            return f"{self._label(name)}为 {self._named(name, code)} 时没有。"
+        return f"空着时由“{self._label(name)}”推出。"
 
     def _label(self, name):
         other = self.table.field(name)
@@ -243,7 +264,8 @@ class _Lists:
             return ""
         stem = _safe(f"by_{table.key}_{one.name}")
         for code, name in names.items():
-            self._name(f"{stem}_{code}", _entries(self.platform.dictionaries[name]))
+            listed = self._name(f"list_{name}", _entries(self.platform.dictionaries[name]))
+            self._define(_safe(f"{stem}_{code}"), self._names[listed])
         cell = f"${letters[other]}{first_row}"
         return f'INDIRECT("{stem}_"&LEFT({cell},FIND(" ",{cell}&" ")-1))'
 
@@ -258,9 +280,12 @@ class _Lists:
                 self._sheet.cell(row, number, entry).number_format = _TEXT
             letter = get_column_letter(number)
             target = f"{quote_sheetname(_DICTIONARIES_SHEET)}!${letter}$2:${letter}${len(entries) + 1}"
-            self._book.defined_names[name] = DefinedName(name, attr_text=target)
+            self._define(name, target)
             self._names[name] = target
         return name
+
+    def _define(self, name, target):
+        self._book.defined_names[name] = DefinedName(name, attr_text=target)
 
     def finish(self):
         """Put the lists out of sight, behind all else."""
@@ -349,7 +374,7 @@ def _gravity(problem):
 def _key_of(problem, row, keys):
     """Return which of the row's keys a problem is about: by its column's heading, by its field, else the first."""
     written = {row.columns.get(key, key): key for key in keys}
-    column, name = problem.place.column, problem.field
+    column, name = problem.place.column, problem.field.partition("[")[0]
     tries = (written.get(column), column, written.get(name), name)
     return next((one for one in tries if one in keys), keys[0])
 
