@@ -1,6 +1,9 @@
 """A follower as a process of its own, to be killed: follows a journal or a broker into a store, one line of output a step."""
 
 import argparse
+import contextlib
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -9,13 +12,39 @@ from hanma.upload.jobs import follow
 from hanma.upload.jobs.store import JobStore
 from hanma.upload.privacy import Vault
 from hanma.upload.site import Site
+from host_tests.upload.jobs_samples import MINUTE, T0
 
 KEY = bytes(range(32))
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def open_store(folder):
     """Return the JobStore in a folder."""
     return JobStore(f"sqlite:///{Path(folder, 'outbox.db')}", Vault(KEY))
+
+
+@contextlib.contextmanager
+def follower(folder, *options):
+    """This module as a process while the block runs, then killed; its lines are read from its stdout."""
+    command = [sys.executable, "-m", "host_tests.upload.jobs_follower", str(folder), *options]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def event(seq, relay=1, job="j-1", boot=1, device="D1", **more):
+    """(topic, body) of a terminal's report of a switching."""
+    body = {"relay": relay, "cause": "order", "job": job, "boot": boot, "seq": seq, "time": T0 + seq * MINUTE, **more}
+    return f"welder/{device}/up", {"actionCode": "FF", "content": {"event": body}}
+
+
+def switched(store):
+    """The names of the switchings in a store."""
+    return sorted((fact.boot, fact.seq) for fact in store.facts("switched"))
 
 
 class _Talking:

@@ -2,6 +2,8 @@
 
 from datetime import date
 
+from PIL import Image
+
 from hanma.jobs import (
     Certificate,
     CertificateVerdict,
@@ -13,6 +15,12 @@ from hanma.jobs import (
     WelderRef,
 )
 from hanma.upload.jobs.facts import Answered, Ordered, Said, Stated, Switched
+
+
+def draw(path):
+    """Make a small picture."""
+    Image.new("RGB", (48, 48), "orange").save(path, "JPEG")
+
 
 T0 = 1_772_500_000_000  # 2026-03-03 09:06:40 in China
 MINUTE = 60_000
@@ -59,3 +67,8 @@ STATES = (
     Stated(device="D1", at_ms=T0 + 3 * MINUTE, by="terminal", powered=True, position=PLACE, cause="order"),
     Stated(device="D1", at_ms=T0 + 5 * MINUTE, by="platform", online=False, cause="offline:lost"),
 )
+DONE_RECORD = {
+    "job": "j-1", "device": "D1", "unit": "U1", "site": "S1", "welder": {"ref": "w-1"}, "site_photos": ["site1.jpg"],
+    "permit": {"type": "动火作业票", "no": "P1", "from_ms": T0 - MINUTE, "to_ms": T0 + 600 * MINUTE},
+    "guardian": {"ref": "g-1", "confirmed_ms": T0 + MINUTE, "checks": ["extinguisher_ready"], "photo": "both.jpg"},
+}

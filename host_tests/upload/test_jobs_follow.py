@@ -1,35 +1,23 @@
 """Facts from a journal and from a broker: nothing lost, nothing twice, whatever is killed, renamed or half written."""
 
 import asyncio
-import contextlib
 import json
 import random
-import socket
-import subprocess
-import sys
-import threading
-import time
-from pathlib import Path
 
-import paho.mqtt.client as mqtt
 import pytest
-from paho.mqtt.enums import CallbackAPIVersion
 
-from hanma import toolchain
 from hanma.carriage import Iotda, Plain
-from hanma.upload.jobs import follow
 from hanma.upload.jobs.facts import Answered, Ordered, Switched
-from hanma.upload.jobs.follow import FollowError, Journal, Listener, settings_of
+from hanma.upload.jobs.follow import Journal, Listener
 from hanma.upload.jobs.store import Gap
-from hanma.upload.site import Site, SiteError
 from host_tests.unit.test_bench_platform import Bench
 
-from .jobs_follower import open_store
-from .jobs_samples import MINUTE, PLACE, T0
+from .jobs_follower import event, follower, open_store, switched
+from .jobs_samples import PLACE, T0
 
 UP = "welder/D1/up"
-ROOT = Path(__file__).resolve().parents[2]
-WAIT_S = 20
+
+pytestmark = pytest.mark.slow  # real processes and sockets
 
 
 @pytest.fixture
@@ -37,11 +25,6 @@ def store(tmp_path):
     kept = open_store(tmp_path)
     yield kept
     kept.close()
-
-
-def event(seq, relay=1, job="j-1", boot=1, device="D1", **more):
-    body = {"relay": relay, "cause": "order", "job": job, "boot": boot, "seq": seq, "time": T0 + seq * MINUTE, **more}
-    return f"welder/{device}/up", {"actionCode": "FF", "content": {"event": body}}
 
 
 def alarm(seq, boot=1, **detail):
@@ -52,10 +35,6 @@ def alarm(seq, boot=1, **detail):
 def line(topic, body, direction="up"):
     record = {"v": 1, "t_ms": T0, "what": "message", "dir": direction, "topic": topic, "payload": json.dumps(body)}
     return json.dumps(record).encode() + b"\n"
-
-
-def switched(store):
-    return sorted((fact.boot, fact.seq) for fact in store.facts("switched"))
 
 
 def reader(path, store):
@@ -134,36 +113,20 @@ def test_lines_nobody_can_read_are_counted_and_passed_over(tmp_path, store):
     assert (journal.listener.unread, switched(store)) == (4, [(1, 1)])
 
 
-def _killed_follower(folder, *options):
-    command = [sys.executable, "-m", "host_tests.upload.jobs_follower", str(folder), *options]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-
-
-@contextlib.contextmanager
-def follower(folder, *options):
-    process = _killed_follower(folder, *options)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
-
-
 def test_a_follower_killed_again_and_again_keeps_every_fact_once(tmp_path, store):
     path = tmp_path / "journal.jsonl"
-    path.write_bytes(b"".join(line(*event(seq)) for seq in range(1, 1201)))
+    path.write_bytes(b"".join(line(*event(seq)) for seq in range(1, 601)))
     patience = random.Random(4)
     for _ in range(3):
         with follower(tmp_path, "--journal", str(path), "--batch-b", "4096") as process:
-            for _ in range(patience.randrange(1, 12)):
+            for _ in range(patience.randrange(1, 6)):
                 assert process.stdout.readline().startswith("kept")
     kept = len(switched(store))
-    assert 0 < kept < 1200
+    assert 0 < kept < 600
     journal = reader(path, store)
     journal.read()
-    assert switched(store) == [(1, seq) for seq in range(1, 1201)]
-    assert journal.new == 2 * (1200 - kept)  # a switching is a fact about the job, and one about the device
+    assert switched(store) == [(1, seq) for seq in range(1, 601)]
+    assert journal.new == 2 * (600 - kept)  # a switching is a fact about the job, and one about the device
 
 
 # ---- numbers and gaps
@@ -236,6 +199,20 @@ def test_a_heartbeat_a_minute_is_one_fact_until_the_terminal_goes():
     assert told == [[True], [], [False], [True], []]
 
 
+def test_a_record_without_a_time_is_no_state_of_the_time_it_was_heard():
+    listener = Listener(Plain())
+    topic, body = event(1, time=None)
+    position = {"actionCode": "EF", "content": {**PLACE, "time": None, "boot": 1, "seq": 2}}
+    facts = [one for told in (body, position) for one in listener.hear(topic, json.dumps(told).encode(), T0)[0]]
+    assert [(fact.fact, fact.at_ms) for fact in facts] == [("switched", None)]
+
+
+def test_a_login_without_a_time_is_a_state_of_the_time_it_was_heard():
+    body = json.dumps({"actionCode": "00", "content": {"relay": 0, "time": None}}).encode()
+    (stated,) = Listener(Plain()).hear(UP, body, T0 + 5)[0]
+    assert (stated.at_ms, stated.by, stated.online, stated.powered) == (T0 + 5, "platform", True, False)
+
+
 @pytest.mark.parametrize("content", [
     {"event": {"relay": 2, "boot": 1, "seq": 1}}, {"event": {"relay": 1, "boot": "1", "seq": 1}},
     {"event": {"relay": 1, "boot": 1, "seq": 2**70}}, {"event": {"relay": 1, "boot": -1, "seq": 1}},
@@ -251,158 +228,3 @@ def test_a_message_nobody_can_read_is_counted(payload):
     listener = Listener(Plain())
     assert listener.hear(UP, payload, T0) == ([], None)
     assert listener.unread == 1
-
-
-# ---- a broker
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory):
-    """The port of a broker that keeps sessions, and its configuration's folder."""
-    folder = tmp_path_factory.mktemp("mosquitto")
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    try:
-        program = toolchain.mosquitto()
-    except toolchain.Missing as missing:
-        pytest.skip(str(missing))
-    config = folder / "mosquitto.conf"
-    config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nmax_queued_messages 0\n")
-    process = subprocess.Popen([str(program), "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        _until_listening(port, process)
-        yield port
-    finally:
-        process.kill()
-        process.wait()
-
-
-def _until_listening(port, process):
-    end = time.monotonic() + WAIT_S
-    while time.monotonic() < end and process.poll() is None:
-        with contextlib.suppress(OSError):
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        time.sleep(0.02)
-    raise AssertionError("the broker does not listen")
-
-
-@pytest.fixture
-def terminal(broker):
-    """say(messages): publishes at QoS 1 and returns when the broker has everything."""
-    client = mqtt.Client(CallbackAPIVersion.VERSION2, "terminal")
-    client.connect("127.0.0.1", broker)
-    client.loop_start()
-
-    def say(*messages):
-        for told in [client.publish(topic, json.dumps(body), qos=1) for topic, body in messages]:
-            told.wait_for_publish(WAIT_S)
-
-    yield say
-    client.disconnect()
-    client.loop_stop()
-
-
-@contextlib.contextmanager
-def listening(port, store, **settings):
-    """A Broker that follows in a thread while the block runs."""
-    site = Site(name="s", platform="chongqing", settings={"follow": {"url": f"mqtt://127.0.0.1:{port}", **settings}})
-    heard, stop, failure = follow.Broker(site, store), threading.Event(), []
-
-    def run():
-        try:
-            heard.follow(stop)
-        except FollowError as error:
-            failure.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        with heard.changed:
-            assert heard.changed.wait_for(lambda: heard.connected or heard.error, WAIT_S)
-        yield heard, failure
-    finally:
-        stop.set()
-        thread.join(WAIT_S)
-        assert not thread.is_alive()
-
-
-def until(heard, condition):
-    with heard.changed:
-        assert heard.changed.wait_for(condition, WAIT_S)
-
-
-def test_what_terminals_say_while_nobody_follows_is_told_later(broker, terminal, store):
-    with listening(broker, store, client_id="away") as (heard, _):
-        terminal(event(1))
-        until(heard, lambda: heard.messages == 1)
-    terminal(event(2), event(3))
-    with listening(broker, store, client_id="away") as (heard, _):
-        until(heard, lambda: heard.messages == 2)
-    assert switched(store) == [(1, 1), (1, 2), (1, 3)]
-
-
-def test_orders_are_heard_beside_reports(broker, terminal, store):
-    with listening(broker, store, client_id="orders") as (heard, _):
-        terminal(("welder/D1/command/r7", {"actionCode": "1", "content": {"job": "j-1", "issued_ms": T0}}), event(1))
-        until(heard, lambda: heard.messages == 2)
-    assert store.merged().jobs["j-1"].on.request_id == "r7"
-
-
-def test_a_message_the_store_could_not_keep_stays_with_the_broker(broker, terminal, store, monkeypatch):
-    with listening(broker, store, client_id="full") as (heard, failure), monkeypatch.context() as patch:
-        patch.setattr(store, "take", lambda *_: 1 / 0)
-        terminal(event(1))
-        until(heard, lambda: heard.error)
-    assert isinstance(failure[0].__cause__, ZeroDivisionError)
-    with listening(broker, store, client_id="full") as (heard, _):
-        until(heard, lambda: heard.messages == 1)
-    assert switched(store) == [(1, 1)]
-
-
-def test_a_follower_killed_while_it_hears_loses_nothing(broker, terminal, tmp_path, store):
-    where = ("--broker", f"mqtt://127.0.0.1:{broker}")
-    with follower(tmp_path, *where) as process:
-        assert process.stdout.readline() == "connected\n"
-        terminal(*(event(seq) for seq in range(1, 101)))
-        assert process.stdout.readline().startswith("kept")
-    terminal(*(event(seq) for seq in range(101, 131)))
-    with listening(broker, store) as (heard, _):
-        until(heard, lambda: len(switched(store)) == 130)
-    assert switched(store) == [(1, seq) for seq in range(1, 131)]
-
-
-def test_a_lost_broker_is_connected_again(tmp_path, store):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        taken.close()
-        site = Site(name="s", platform="chongqing", settings={"follow": {"url": f"mqtt://127.0.0.1:{port}"}})
-        heard, stop = follow.Broker(site, store), threading.Event()
-        thread = threading.Thread(target=heard.follow, args=(stop,))
-        thread.start()
-        program = toolchain.mosquitto()
-        config = tmp_path / "late.conf"
-        config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n")
-        process = subprocess.Popen([str(program), "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            until(heard, lambda: heard.connected)
-        finally:
-            stop.set()
-            thread.join(WAIT_S)
-            process.kill()
-            process.wait()
-
-
-@pytest.mark.parametrize("settings", [
-    {}, {"journal": "a", "url": "mqtt://b"}, {"journal": "a", "profile": "other"}, {"url": "mqtt://b", "colour": 1}, [],
-])
-def test_settings_that_name_no_one_source_are_refused(settings):
-    with pytest.raises(SiteError, match=r"\[settings.follow\]"):
-        settings_of(Site(name="s", platform="chongqing", settings={"follow": settings}))
-
-
-@pytest.mark.parametrize("url", ["http://b", "mqtt://", "mqtt://user:secret@b"])
-def test_an_address_that_is_no_brokers_is_refused_without_its_secret(url, store):
-    with pytest.raises(SiteError) as refused:
-        follow.Broker(Site(name="s", platform="chongqing", settings={"follow": {"url": url}}), store)
-    assert "secret" not in str(refused.value)

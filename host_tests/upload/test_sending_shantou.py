@@ -294,7 +294,7 @@ def test_with_debug_logging_no_secret_token_or_id_is_in_any_line(tmp_path, caplo
 
     token = in_a_desk(scenario, tmp_path)
     lines = "\n".join(logging.Formatter().format(record) for record in caplog.records)
-    assert "HTTP Request: POST" in lines
+    assert "send_request_headers" in lines
     for private in (token, world.SECRET, world.ACCESS_ID, "440500199001011234"):
         assert private not in lines
 

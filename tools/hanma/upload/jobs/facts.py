@@ -164,7 +164,7 @@ def _offline(device, content, heard_ms):
 
 def _position(device, content, heard_ms):
     place = _place(content)
-    return [_stated(device, content.get("time"), heard_ms, position=place, cause="position")] if place else []
+    return _recorded(device, content, position=place, cause="position") if place else []
 
 
 def _heartbeat(device, content, heard_ms):
@@ -180,8 +180,7 @@ def _heartbeat(device, content, heard_ms):
         device=device, boot=boot, seq=seq, on=relay, cause=cause, job=None if job in (None, "") else str(job), at_ms=at_ms,
         estimated=estimated, position=place, welding_s=number(event.get("welding_s")),
     )
-    stated = _stated(device, at_ms, heard_ms, powered=relay, position=place, estimated=estimated, cause=cause)
-    return [switched, stated]
+    return [switched, *_recorded(device, event, powered=relay, position=place, estimated=estimated, cause=cause)]
 
 
 def _place(content):
@@ -194,7 +193,14 @@ def _place(content):
 _UPLINKS = {LOGIN: _login, OFFLINE: _offline, HEARTBEAT: _heartbeat, POSITION: _position}
 
 
+def _recorded(device, content, **fields):
+    """The state that a record tells, if it knows when that was: it may have waited in the terminal for days."""
+    at_ms = number(content.get("time"))
+    return [] if at_ms is None else [Stated(device=device, at_ms=at_ms, by="terminal", **fields)]
+
+
 def _stated(device, time, heard_ms, **fields):
+    """The state that a live message tells, by our clock where the terminal has none."""
     at_ms = number(time)
     by = "platform" if at_ms is None else "terminal"
     return Stated(device=device, at_ms=heard_ms if at_ms is None else at_ms, by=by, **fields)

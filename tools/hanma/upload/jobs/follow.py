@@ -214,13 +214,13 @@ class Broker:
     """Hears terminals through a broker, at QoS 1 in a session that the broker keeps under a fixed client id.
 
     A message is acknowledged when it is in the store. Lost connections are made again, with growing pauses. `changed` is
-    notified on every message and change of `connected`."""
+    notified on every message and change of `connected`; `trouble` counts connections that did not come about."""
 
     def __init__(self, site, store, clock_ms=lambda: time.time_ns() // 1_000_000):
         settings = settings_of(site)
         self.store, self._clock_ms = store, clock_ms
         self.listener = Listener(settings.carriage())
-        self.messages = self.new = 0
+        self.messages = self.new = self.trouble = 0
         self.connected = False
         self.error = None
         self.changed = threading.Condition()
@@ -242,6 +242,7 @@ class Broker:
         client.reconnect_delay_set(*_AGAIN_S)
         client.on_connect, client.on_disconnect = self._connected, self._disconnected
         client.on_message, client.on_subscribe = self._message, self._subscribed
+        client.on_connect_fail = self._not_connected
         return client
 
     def follow(self, stop, on_progress=None):
@@ -275,6 +276,11 @@ class Broker:
             return
         with self.changed:
             self.connected = True
+            self.changed.notify_all()
+
+    def _not_connected(self, *_):
+        with self.changed:
+            self.trouble += 1
             self.changed.notify_all()
 
     def _disconnected(self, *_):

@@ -50,7 +50,7 @@ class Value(_Part):
 
     codes: our value as text → theirs. time: "ms", "s" or a form such as "yyyy-MM-dd HH:mm:ss" (Chinese time). as: text or number
     for what we have the other way. files: "inline" sends the file's base64 (prefix: with data:…;base64, ahead), "address" its name
-    behind base. optional: may be missing; it is left out then."""
+    behind base. most_b: the limit of the base64 text, 0 for none. optional: may be missing; it is left out then."""
 
     from_: str = Field("", alias="from")
     const: Any = None
@@ -60,20 +60,21 @@ class Value(_Part):
     files: Literal["", "inline", "address"] = ""
     base: str = ""
     prefix: bool = False
+    most_b: int = Field(0, ge=0)
     optional: bool = False
 
     @model_validator(mode="after")
     def _sensible(self):
         if bool(self.from_) == (self.const is not None):
-            raise ValueError("write either from or const")
+            raise ValueError("from 与 const 写其中一个 / write either from or const")
         if (self.from_ in _FILES) != bool(self.files):
-            raise ValueError('a file needs files = "inline" or "address", nothing else does')
+            raise ValueError('文件要写 files = "inline" 或 "address"，其他不写 / a file needs files, nothing else does')
         if (self.files == "address") != bool(self.base):
-            raise ValueError('files = "address" needs base, the address ahead of the name')
+            raise ValueError('files = "address" 还要写 base / it needs base, the address ahead of the name')
         if self.time and self.time not in ("ms", "s"):
             time_format(self.time)
         if self.from_.endswith("_ms") and not self.time:
-            raise ValueError('a time needs a form: time = "yyyy-MM-dd HH:mm:ss", "ms" or "s"')
+            raise ValueError('时间要写格式 / a time needs a form: time = "yyyy-MM-dd HH:mm:ss", "ms" or "s"')
         return self
 
 
@@ -105,6 +106,12 @@ class LookUp(_Part):
     rows: str
     match: _Values = Field(min_length=1)
     id: str = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _people_unseen(self):
+        if self.method == "GET" and any(value.from_.startswith(("welder.", "guardian.", "cert.")) for value in self.ask.values()):
+            raise ValueError("人员资料不能写在地址里 / what is asked about people may not stand in an address: POST it")
+        return self
 
 
 class Pages(_Part):
@@ -152,7 +159,7 @@ class Answers(_Part):
     @model_validator(mode="after")
     def _tells_success(self):
         if bool(self.code) != bool(self.ok):
-            raise ValueError("code and ok belong together: where the code is, and which mean success")
+            raise ValueError("code 与 ok 要同时写 / code and ok belong together: where the code is, and which mean success")
         return self
 
 
@@ -166,7 +173,7 @@ class Header(_Part):
     @model_validator(mode="after")
     def _one(self):
         if bool(self.credential) == bool(self.const):
-            raise ValueError("write either credential or const")
+            raise ValueError("credential 与 const 写其中一个 / write either credential or const")
         return self
 
 
@@ -210,10 +217,12 @@ def of_site(site):
     """Return the Mapping that a site's [settings] names. MappingError also for the example, which is nobody's interface."""
     name = site.settings.get("mapping")
     if not name:
-        raise MappingError('[settings] names no mapping: write mapping = "PATH" (see chongqing-mapping.example.toml)')
-    mapping = load(site.directory / name)
+        example = "chongqing-mapping.example.toml"
+        raise MappingError(f'[settings] 没有写映射文件 / names no mapping: write mapping = "PATH" (see {example})')
+    path = site.directory / name
+    mapping = load(path)
     if mapping.example:
-        raise MappingError(f"{site.directory / name}: this is the example; write in what was agreed with the authority")
+        raise MappingError(f"{path}: 这是示例，请按约定改写 / this is the example: write in what was agreed upon")
     return mapping
 
 
@@ -222,7 +231,7 @@ def time_format(form):
 
     def token(found):
         if found[0] not in _TOKENS:
-            raise ValueError(f"{found[0]} is no part of a time: use {' '.join(_TOKENS)}")
+            raise ValueError(f"时间格式不对 / {found[0]} is no part of a time: use {' '.join(_TOKENS)}")
         return _TOKENS[found[0]]
 
     return _TOKEN.sub(token, form.replace("%", "%%"))
@@ -238,7 +247,7 @@ def _against_tables(mapping):
     for table in REPORTS:
         where = ("reports", table)
         if table not in mapping.reports:
-            yield where, "this report is missing"
+            yield where, "缺少这一上报 / this report is missing"
             continue
         yield from _report_faults(table, mapping.reports[table], where + ("fields",))
     for kind in (*LOOK_UPS, "records"):
@@ -257,19 +266,19 @@ def _report_faults(table, report, where):
     for path in required:
         if path not in sent:
             label = catalogue.load(PLATFORM).tables[table].field(path).label
-            yield where, f'{label} ({path}) is asked for by the document: map a field to it'
+            yield where, f"办法要求上报{label} / {label} ({path}) is asked for by the document: map a field to it"
     for path in set(sent) & set(required):
         name = next(name for name, value in report.fields.items() if value.from_ == path)
         if report.fields[name].optional:
-            yield where + (name,), f"{path} is asked for by the document: it can't be optional"
+            yield where + (name,), f"办法要求上报 {path}，不能可缺 / {path} is asked for by the document: it can't be optional"
     if table in _MARKS and not sent & set(_MARKS[table]):
-        yield where, f"an estimated time must be marked: map {' or '.join(_MARKS[table])}"
+        yield where, f"估计的时间必须标明 / an estimated time must be marked: map {' or '.join(_MARKS[table])}"
 
 
 def _unknown(values, known, where):
     for name, value in values.items():
         if value.from_ and value.from_ not in known:
-            yield where + (name,), f"nothing is called {value.from_} here; there is: {', '.join(known)}"
+            yield where + (name,), f"没有这一路径 / nothing is called {value.from_} here; there is: {', '.join(known)}"
 
 
 def line_of(text, where):

@@ -6,10 +6,10 @@ Nothing is invented: a missing value stops its report, unless the site's profile
 """
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
-from mimetypes import guess_type
 
-from .. import catalogue
+from .. import catalogue, images
 from ..problems import NOTE, Problem, Rule
 from ..record import Attachment, Prepared
 from .mapping import PLATFORM, time_format
@@ -31,10 +31,6 @@ NOT_A_NUMBER = Rule(
     "report_not_a_number", "{report}：{label}（{path}）不是数字", "{report}: {label} ({path}) is no number",
     "请核对该值或映射文件", "Check the value, or the mapping",
 )
-FILE_UNREADABLE = Rule(
-    "report_file_unreadable", "{report}：{label}“{value}”读不出", "{report}: {label} “{value}” cannot be read",
-    "请核对文件名，或重新提供文件", "Check the name, or give the file again",
-)
 EMERGENCY_HELD = Rule(
     "emergency_held", "断网应急作业{job}没有焊工信息：设备状态已上报，作业等候企业补登", "emergency {job} has no welder: it is "
     "reported as device state, and the job waits for the enterprise to complete it", "请补登焊工、作业票、现场照片和监护信息",
@@ -50,11 +46,11 @@ _WAITS_FOR = {"power_on": ("application",), "power_off": ("application", "power_
 _NEVER_BEGAN = ("refused", "lapsed")
 
 
-def prepare(job, identities, mapping, site, image=None):
+def prepare(job, identities, mapping, site):
     """Return what a job (hanma.jobs.Job) comes to: a Prepared for each report that is due and complete, Problems for the rest.
 
-    identities: a JobStore, or anything with person(ref) and their_id(kind, ours). image(Attachment, Field) -> Attachment with its
-    data prepared, raising OSError or ValueError where it can't; without one files go out as they are.
+    identities: a JobStore, or anything with person(ref) and their_id(kind, ours). Pictures lie in the site's photo directory and
+    go out upright and without metadata.
     """
     due = _due(job)
     if isinstance(due, Problem):
@@ -64,7 +60,7 @@ def prepare(job, identities, mapping, site, image=None):
     for table in due:
         if stopped & set(_WAITS_FOR.get(table, ())):
             continue
-        found = _report(table, known, mapping, site, image)
+        found = _report(table, known, mapping, site)
         if not isinstance(found, Prepared):
             stopped.add(table)
         done += found if isinstance(found, list) else [found]
@@ -80,7 +76,7 @@ def prepare_states(stated, identities, mapping, site, since_ms=0, places=None):
             continue
         unit, where = (places or {}).get(state["device"], ("", ""))
         known = {**state, "unit": unit, "site": where, "ids": _ids(identities, device=state["device"], unit=unit)}
-        found = _report("device_state", known, mapping, site, None)
+        found = _report("device_state", known, mapping, site)
         done += found if isinstance(found, list) else [found]
     return done
 
@@ -177,12 +173,12 @@ def _snapshot(device, at_ms, now, same):
     return {"device": device, "position": now["position"], "state": state}
 
 
-def _report(table, known, mapping, site, image):
+def _report(table, known, mapping, site):
     """The Prepared of one report, or a list of Problems."""
     about = catalogue.load(PLATFORM).tables[table]
     body, problems = {}, []
     for name, value in mapping.reports[table].fields.items():
-        told = value.const if value.const is not None else _field(about, value, known, site, image)
+        told = value.const if value.const is not None else _field(about, value, known, site)
         if isinstance(told, Problem):
             problems.append(told)
         elif told is not _LEFT_OUT:
@@ -208,7 +204,7 @@ def _happened_ms(table, known):
     return _at(known, _HAPPENED[table])
 
 
-def _field(about, value, known, site, image):
+def _field(about, value, known, site):
     """One value as they want it, or the Problem that keeps it back, or _LEFT_OUT."""
     path = value.from_
     field = about.field(path)
@@ -222,7 +218,7 @@ def _field(about, value, known, site, image):
             return _LEFT_OUT
         return Problem(ID_UNKNOWN if path.startswith(("ids.", "theirs.")) else MISSING, field=path, words=words)
     if value.files:
-        return _files(value, told, field, site, image, words)
+        return _files(value, told, field, site)
     shaped = _shaped(value, told)
     if isinstance(shaped, Rule):
         return Problem(shaped, field=path, words={**words, "value": "" if field.privacy else _text(told)})
@@ -274,33 +270,16 @@ def _time(form, told):
     return moment.strftime(time_format(form).replace("%f", f"{told % 1000:03d}"))
 
 
-def _files(value, told, field, site, image, words):
+def _files(value, told, field, site):
     names = [told] if isinstance(told, str) else list(told)
     if value.files == "address":
         sent = [value.base + name for name in names]
         return sent[0] if isinstance(told, str) else sent
+    field = replace(field, most_b=value.most_b, keep_prefix=value.prefix)
     sent = []
     for name in names:
-        try:
-            sent.append(_attachment(name, value, field, site, image))
-        except (OSError, ValueError):
-            return Problem(FILE_UNREADABLE, field=field.name, words={**words, "value": name})
+        file, problems = images.prepare(Attachment(name), field, site.directory / site.photos)
+        if problems:
+            return problems[0]
+        sent.append(file if value.prefix else replace(file, media=""))
     return sent[0] if isinstance(told, str) else sent
-
-
-def _attachment(name, value, field, site, image):
-    media = guess_type(name)[0] or "application/octet-stream"
-    folder = (site.directory / site.photos).resolve()
-    path = (folder / name).resolve()
-    if not path.is_relative_to(folder):  # a name in a record opens no other file of this machine
-        raise ValueError(name)
-    file = Attachment(name, str(path), media=media)
-    if image is not None and media.startswith("image/"):
-        file = image(file, field)
-        media = file.media or media
-        data = file.data
-    else:
-        data = path.read_bytes()
-    if not data:
-        raise ValueError(name)
-    return Attachment(name, str(path), data, media if value.prefix else "")

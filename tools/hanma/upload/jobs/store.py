@@ -27,14 +27,16 @@ FACT = Table(
     META,
     Column("id", _ID, primary_key=True, autoincrement=True),
     Column("digest", String(64), nullable=False, unique=True),
+    Column("site", String, nullable=False),
     Column("kind", String(10), nullable=False),
     Column("heard_ms", BigInteger, nullable=False),
     Column("body", LargeBinary, nullable=False),
-    Index("job_fact_kind", "kind"),
+    Index("job_fact_kind", "site", "kind"),
 )
 NUMBER = Table(
     "job_number",
     META,
+    Column("site", String, primary_key=True),
     Column("device", String, primary_key=True),
     Column("boot", BigInteger, primary_key=True, autoincrement=False),
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
@@ -60,11 +62,11 @@ class Gap(NamedTuple):
 
 
 class JobStore:
-    """The store in the database at `url` (as the outbox's). vault: what seals and makes look-up keys."""
+    """One site's store in the database at `url` (the outbox's). vault: what seals and makes look-up keys."""
 
-    def __init__(self, url, vault, clock_ms=lambda: time.time_ns() // 1_000_000):
+    def __init__(self, url, vault, site="", clock_ms=lambda: time.time_ns() // 1_000_000):
         self._writing, self._reading = engines(url)
-        self._vault, self._clock_ms = vault, clock_ms
+        self._vault, self._site, self._clock_ms = vault, site, clock_ms
         with self._writing.begin() as connection:
             META.create_all(connection)
 
@@ -85,12 +87,12 @@ class JobStore:
             for number in numbers:
                 self._count(connection, number)
             if mark:
-                self._put(connection, MARK, "source", self._vault.lookup(mark[0]), place=json.dumps(mark[1]))
+                self._put(connection, MARK, "source", self._key(mark[0]), place=json.dumps(mark[1]))
         return new
 
     def facts(self, *kinds):
         """Return every fact, or those of the kinds named (`switched`, `ordered`, `answered`, `said`, `stated`)."""
-        query = select(FACT.c.body).order_by(FACT.c.id)
+        query = select(FACT.c.body).where(FACT.c.site == self._site).order_by(FACT.c.id)
         if kinds:
             query = query.where(FACT.c.kind.in_(kinds))
         with self._reading.begin() as connection:
@@ -102,7 +104,7 @@ class JobStore:
 
     def mark(self, source):
         """Return the place up to which a source was read, None when it never was."""
-        query = select(MARK.c.place).where(MARK.c.source == self._vault.lookup(source))
+        query = select(MARK.c.place).where(MARK.c.source == self._key(source))
         with self._reading.begin() as connection:
             place = connection.execute(query).scalar()
         return json.loads(place) if place else None
@@ -112,7 +114,8 @@ class JobStore:
         ever heard of a terminal is not asked for."""
         seen, dropped = defaultdict(set), defaultdict(list)
         with self._reading.begin() as connection:
-            for device, boot, seq, text in connection.execute(select(NUMBER)):
+            rows = select(NUMBER.c.device, NUMBER.c.boot, NUMBER.c.seq, NUMBER.c.dropped).where(NUMBER.c.site == self._site)
+            for device, boot, seq, text in connection.execute(rows):
                 seen[device].add((boot, seq))
                 if text:
                     first, last, count = json.loads(text)
@@ -121,14 +124,17 @@ class JobStore:
 
     def _add(self, connection, fact):
         text = text_of(fact)
-        row = {"digest": self._vault.lookup(text), "kind": fact.fact, "heard_ms": self._clock_ms()}
+        row = {"digest": self._key(text), "site": self._site, "kind": fact.fact, "heard_ms": self._clock_ms()}
         body = self._vault.seal(text.encode())
         done = connection.execute(insert(connection, FACT).values(**row, body=body).on_conflict_do_nothing())
         return done.rowcount
 
-    @staticmethod
-    def _count(connection, number):
-        row = number.model_dump(mode="json")
+    def _key(self, text):
+        """The look-up key of a text of this site's."""
+        return self._vault.lookup(f"{self._site}\n{text}")
+
+    def _count(self, connection, number):
+        row = {"site": self._site, **number.model_dump(mode="json")}
         row["dropped"] = json.dumps(row["dropped"]) if row["dropped"] else None
         connection.execute(insert(connection, NUMBER).values(**row).on_conflict_do_nothing())
 
@@ -143,7 +149,7 @@ class JobStore:
         """Keep a person (hanma.jobs.Welder; a guardian is one without certificates), in place of one of the same reference."""
         body = self._vault.seal(person.model_dump_json().encode())
         with self._writing.begin() as connection:
-            self._put(connection, PERSON, "ref", self._vault.lookup(f"person\n{person.ref}"), body=body)
+            self._put(connection, PERSON, "ref", self._key(f"person\n{person.ref}"), body=body)
 
     def person(self, ref):
         """Return the person of that reference, or None."""
@@ -153,15 +159,15 @@ class JobStore:
     def forget_person(self, ref):
         """Forget a person, and what the platform calls them."""
         with self._writing.begin() as connection:
-            connection.execute(delete(PERSON).where(PERSON.c.ref == self._vault.lookup(f"person\n{ref}")))
-            ours = [self._vault.lookup(f"{kind}\n{ref}") for kind in ("welder", "guardian")]
+            connection.execute(delete(PERSON).where(PERSON.c.ref == self._key(f"person\n{ref}")))
+            ours = [self._key(f"{kind}\n{ref}") for kind in ("welder", "guardian")]
             connection.execute(delete(THEIR_ID).where(THEIR_ID.c.ours.in_(ours)))
 
     def keep_id(self, kind, ours, theirs):
         """Keep the platform's id of a "device", "unit", "welder" or "guardian" of ours."""
         body = self._vault.seal(str(theirs).encode())
         with self._writing.begin() as connection:
-            self._put(connection, THEIR_ID, "ours", self._vault.lookup(f"{kind}\n{ours}"), body=body)
+            self._put(connection, THEIR_ID, "ours", self._key(f"{kind}\n{ours}"), body=body)
 
     def their_id(self, kind, ours):
         """Return the platform's id, None while it was not looked up."""
@@ -170,7 +176,7 @@ class JobStore:
 
     def _body(self, column, table, text):
         with self._reading.begin() as connection:
-            sealed = connection.execute(select(table.c.body).where(column == self._vault.lookup(text))).scalar()
+            sealed = connection.execute(select(table.c.body).where(column == self._key(text))).scalar()
         return None if sealed is None else self._vault.open(sealed)
 
 

@@ -6,9 +6,10 @@ A lease has an owner and an end; an answer that comes after the lease was given 
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from itertools import islice
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, delete, func, select
 
 from . import content
 from .journal import ACCEPTED, QUEUED, SENDING, UNCERTAIN, change, let_go, let_go_ripe
@@ -95,54 +96,72 @@ def claim_all(connection, claims, vault):
     return given
 
 
-def _queue(claim, *more):
-    return select(RECORD).where(
-        RECORD.c.platform == claim.platform,
-        RECORD.c.site == claim.site,
-        RECORD.c.state == QUEUED,
-        RECORD.c.again_ms <= claim.now_ms,
-        RECORD.c.table_key.not_in(claim.but) if claim.but else True,
-        *more,
+@lru_cache
+def _queue(newest_first, *narrowed):
+    """Return the SELECT of what may be claimed, from day_ms on with the newest first or up to it with the oldest first.
+    narrowed: which of _NARROWER hold too. Statements are made once: SQLAlchemy takes longer to make than to do them."""
+    record = RECORD.c
+    mine = select(RECORD).where(
+        record.platform == bindparam("of_platform"),
+        record.site == bindparam("of_site"),
+        record.state == QUEUED,
+        record.again_ms <= bindparam("now_ms"),
+        *(_NARROWER[name] for name in narrowed),
     )
+    if newest_first:
+        mine = mine.where(record.order_ms >= bindparam("day_ms")).order_by(record.order_ms.desc(), record.id.desc())
+    else:
+        mine = mine.where(record.order_ms < bindparam("day_ms")).order_by(record.order_ms, record.id)
+    return mine.limit(bindparam("most")).with_for_update(skip_locked=True)
 
 
-def _pick(connection, claim, total, *more):
-    """Take half from today's newest and half from the oldest of before; one side fills what the other lacks."""
-    today = datetime.fromtimestamp(claim.now_ms / 1000, CHINA).replace(hour=0, minute=0, second=0, microsecond=0)
-    day_ms = int(today.timestamp() * 1000)
-    live = _queue(claim, RECORD.c.order_ms >= day_ms, *more).order_by(RECORD.c.order_ms.desc(), RECORD.c.id.desc())
-    backlog = _queue(claim, RECORD.c.order_ms < day_ms, *more).order_by(RECORD.c.order_ms, RECORD.c.id)
-    sides = (live, backlog) if claim.live_first else (backlog, live)
-    half = total - total // 2
-    first = _take(connection, sides[0], half)
-    second = _take(connection, sides[1], total - len(first))
-    if len(first) == half and len(first) + len(second) < total:
-        seen = [row.id for row in first]
-        first += _take(connection, sides[0].where(RECORD.c.id.not_in(seen)), total - half - len(second))
-    return first + second
+_NARROWER = {
+    "but": RECORD.c.table_key.not_in(bindparam("but", expanding=True)),
+    "seen": RECORD.c.id.not_in(bindparam("seen", expanding=True)),
+    "unbatched": RECORD.c.batch_no == "",
+    "kind": (RECORD.c.table_key == bindparam("of_table")) & (RECORD.c.deletion == bindparam("of_deletion")),
+    "new": RECORD.c.accepted_ms.is_(None),
+    "known": RECORD.c.accepted_ms.is_not(None),
+}
 
 
-def _take(connection, rows, limit):
-    if limit <= 0:
+def _take(connection, claim, newest_first, most, *narrowed, **more):
+    if most <= 0:
         return []
-    return connection.execute(rows.limit(limit).with_for_update(skip_locked=True)).all()
+    today = datetime.fromtimestamp(claim.now_ms / 1000, CHINA).replace(hour=0, minute=0, second=0, microsecond=0)
+    values = {"of_platform": claim.platform, "of_site": claim.site, "now_ms": claim.now_ms, "most": most, **more}
+    values["day_ms"] = int(today.timestamp() * 1000)
+    if claim.but:
+        narrowed, values["but"] = (*narrowed, "but"), list(claim.but)
+    return connection.execute(_queue(newest_first, *narrowed), values).all()
+
+
+def _pick(connection, claim, total, *narrowed, **more):
+    """Take half from today's newest and half from the oldest of before; one side fills what the other lacks."""
+    half = total - total // 2
+    first = _take(connection, claim, claim.live_first, half, *narrowed, **more)
+    second = _take(connection, claim, not claim.live_first, total - len(first), *narrowed, **more)
+    left = total - len(first) - len(second)
+    if left and len(first) == half:
+        seen = [row.id for row in first]
+        first += _take(connection, claim, claim.live_first, left, *narrowed, "seen", **more, seen=seen)
+    return first + second
 
 
 def _pick_batch(connection, claim):
     """Take a batch that was begun, whole as it was, or make one of the next record and others of its kind."""
-    begun = connection.scalar(select(_queue(claim, RECORD.c.batch_no != "").limit(1).subquery().c.batch_no))
+    mine = (RECORD.c.platform == claim.platform, RECORD.c.site == claim.site, RECORD.c.state == QUEUED)
+    due = (RECORD.c.batch_no != "", RECORD.c.again_ms <= claim.now_ms, RECORD.c.table_key.not_in(claim.but))
+    begun = connection.scalar(select(func.min(RECORD.c.batch_no)).where(*mine, *due))
     if begun:
-        mine = select(RECORD).where(RECORD.c.batch_no == begun, RECORD.c.state == QUEUED, RECORD.c.platform == claim.platform)
-        rows = connection.execute(mine.order_by(RECORD.c.id).with_for_update()).all()
-        if rows:
-            return rows
-    lead = _pick(connection, claim, 1, RECORD.c.batch_no == "")
+        rows = select(RECORD).where(*mine, RECORD.c.batch_no == begun)
+        return connection.execute(rows.order_by(RECORD.c.id).with_for_update()).all()
+    lead = _pick(connection, claim, 1, "unbatched")
     if not lead:
         return []
-    there = RECORD.c.accepted_ms.is_(None) if lead[0].accepted_ms is None else RECORD.c.accepted_ms.is_not(None)
-    kind = (RECORD.c.table_key == lead[0].table_key, RECORD.c.deletion == lead[0].deletion, there, RECORD.c.batch_no == "")
-    others = _queue(claim, *kind, RECORD.c.id != lead[0].id).order_by(RECORD.c.order_ms, RECORD.c.id)
-    return lead + _take(connection, others, claim.limit - 1)
+    kind = ("unbatched", "kind", "seen", "new" if lead[0].accepted_ms is None else "known")
+    like = {"of_table": lead[0].table_key, "of_deletion": lead[0].deletion, "seen": [lead[0].id]}
+    return lead + _pick(connection, claim, claim.limit - 1, *kind, **like)
 
 
 def _lease(connection, claim, rows, vault):
@@ -170,6 +189,7 @@ def _lease(connection, claim, rows, vault):
     return [_item(row, claim.owner, batch_no, media.get(row.id, ()), vault) for row in rows]
 
 
+_GONE = delete(MEDIA).where(MEDIA.c.record_id.in_(bindparam("which", expanding=True)))
 _MEDIA_OF = select(MEDIA).where(MEDIA.c.record_id.in_(bindparam("which", expanding=True)))
 
 
@@ -252,7 +272,7 @@ def settle_all(connection, settlements, rule, keep_media):
     accepted = [one["id"] for one in changes if one["state"] == ACCEPTED]
     if accepted:
         if not keep_media:
-            connection.execute(delete(MEDIA).where(MEDIA.c.record_id.in_(accepted)))
+            connection.execute(_GONE, {"which": accepted})
         let_go(connection, now_ms, accepted)
     return states
 

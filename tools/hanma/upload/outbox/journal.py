@@ -3,6 +3,8 @@
 Functions take a connection inside a transaction. Nothing here is kept between calls.
 """
 
+from functools import lru_cache
+
 from sqlalchemy import bindparam, exists, insert, select, update
 
 from .schema import HISTORY, PARENT, RECORD
@@ -11,8 +13,13 @@ QUEUED, SENDING, ACCEPTED, REFUSED = "queued", "sending", "accepted", "refused"
 UNCERTAIN, WAITING, HELD = "uncertain", "waiting", "held"
 STATES = (QUEUED, SENDING, ACCEPTED, REFUSED, UNCERTAIN, WAITING, HELD)
 
-_CHANGE = update(RECORD).where(RECORD.c.id == bindparam("which"))
 _LINES = insert(HISTORY)
+
+
+@lru_cache
+def _setting(columns):
+    values = {name: bindparam(name) for name in columns}
+    return update(RECORD).where(RECORD.c.id == bindparam("which")).values(values)
 
 
 def change(connection, now_ms, rows):
@@ -22,7 +29,7 @@ def change(connection, now_ms, rows):
     for row in rows:
         alike.setdefault(tuple(sorted(row)), []).append(row)
     for columns, those in alike.items():
-        statement = _CHANGE.values({name: bindparam(name) for name in (*columns, "changed_ms") if name != "id"})
+        statement = _setting((*(name for name in columns if name != "id"), "changed_ms"))
         connection.execute(statement, [{**row, "changed_ms": now_ms, "which": row["id"]} for row in those])
     tell(connection, now_ms, rows)
 

@@ -28,6 +28,15 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 _BUSY_MS = 30_000  # as long as another process may hold SQLite's one write lock
+_PRAGMAS = (
+    f"busy_timeout={_BUSY_MS}",
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    # Some builds write zeros over all that is deleted, four times the work of a commit here; a picture's pages are sealed
+    # already, and are used again.
+    "secure_delete=OFF",
+)
 _CREATING = 0x68616E6D61  # the advisory lock under which PostgreSQL's tables are made
 
 META = MetaData()
@@ -139,7 +148,7 @@ def _sqlite(url, begin):
     @event.listens_for(engine, "connect")
     def _connect(connection, _):
         connection.isolation_level = None  # the driver would begin by itself, and later than we want
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_MS}"):
+        for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}").close()
 
     @event.listens_for(engine, "begin")

@@ -4,7 +4,6 @@ State: the HTTP connections and the time of the next turn. No address, token or 
 errors, which hold the request, end here.
 """
 
-import asyncio
 import hashlib
 import hmac
 import json
@@ -12,8 +11,10 @@ import re
 import ssl
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
@@ -22,6 +23,8 @@ from hanma.upload.site import SiteError
 # The gateway says so itself: it does not know what became of the request behind it (RFC 9110, 15.6.3 and 15.6.5).
 _GATEWAY = (502, 504)
 _TOO_MANY = 429
+_IDLE_S = 5.0  # a connection that was idle for longer may be closing at the other end just as we write
+_JSON = {"Content-Type": "application/json; charset=utf-8", "Accept": "application/json"}
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 
 
@@ -140,54 +143,71 @@ def _is_ip(name):
     return True
 
 
+def _proxy(server):
+    """Return the proxy to use: the profile's, else what the environment says for this address; None for none."""
+    parts = urlsplit(server.url)
+    if server.proxy or proxy_bypass(parts.hostname):
+        return server.proxy or None
+    found = getproxies()
+    return found.get(parts.scheme) or found.get("all")
+
+
 class Transport:
-    """The connections to one site's server. Close it at the end."""
+    """The connections to one site's server. Close it at the end.
+
+    It drives httpx's transport itself: what a client adds (cookies, redirects, authentication, a log line with the whole
+    address) is not wanted, and costs a third of a request.
+    """
 
     def __init__(self, server):
         """Take the site's Server. SiteError when it can't be used."""
         check_address(server)
-        self._server = server
         self._base = server.url.rstrip("/")
         self._pace = Pace(server.rate_per_s)
-        self._client = httpx.AsyncClient(
+        connections = server.concurrency + 1  # one to ask for a token
+        self._http = httpx.AsyncHTTPTransport(
             verify=tls(server),
-            proxy=server.proxy or None,
-            trust_env=not server.proxy,
-            timeout=httpx.Timeout(server.answer_s, connect=server.connect_s),
-            limits=httpx.Limits(max_connections=server.concurrency + 1, max_keepalive_connections=server.concurrency + 1),
+            proxy=_proxy(server),
+            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=_IDLE_S),
         )
+        self._extensions = {"timeout": httpx.Timeout(server.answer_s, connect=server.connect_s).as_dict()}
+        self._url = lru_cache(maxsize=64)(lambda path: httpx.URL(self._base + path))  # tables times the last tokens
 
     async def close(self):
         """Close the connections."""
-        await self._client.aclose()
+        await self._http.aclose()
 
     def turn_s(self):
         """Take a turn of the platform's rate; return in how many seconds the request may go."""
         return self._pace.turn_s()
 
-    async def post(self, path, content, media="application/json; charset=utf-8", headers=None):
-        """POST bytes, or a dict as a form; return a Reply. NotSent or Uncertain otherwise."""
+    async def post(self, path, content, headers=None):
+        """POST bytes of JSON, or a dict as a form; return a Reply. NotSent or Uncertain otherwise. May be cancelled: what
+        was sent of it is then as uncertain."""
         if isinstance(content, dict):
-            return await self._request("POST", path, data=content, headers=headers)
-        return await self._request("POST", path, content=content, headers={"Content-Type": media, **(headers or {})})
+            return await self._request(httpx.Request("POST", self._url(path), data=content, headers=headers))
+        return await self._request(httpx.Request("POST", self._url(path), content=content, headers=_JSON | (headers or {})))
 
     async def get(self, path, query=None, headers=None):
         """GET; return a Reply. NotSent or Uncertain otherwise."""
-        return await self._request("GET", path, params=query, headers=headers)
+        return await self._request(httpx.Request("GET", self._url(path), params=query, headers=headers))
 
-    async def _request(self, method, path, **more):
-        most_s = self._server.connect_s + self._server.answer_s
+    async def _request(self, request):
+        request.extensions = self._extensions
+        request.headers["User-Agent"] = "hanma"
         try:
-            response = await asyncio.wait_for(self._client.request(method, self._base + path, **more), most_s)
+            response = await self._http.handle_async_request(request)
+            try:
+                body = await response.aread()
+            finally:
+                await response.aclose()
         except _NOT_SENT as error:
             raise NotSent(_told(error)) from None
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise Uncertain(_told(error)) from None
-        except (asyncio.TimeoutError, TimeoutError):
-            raise Uncertain(f"no answer within {most_s:g} s") from None
         if response.status_code in _GATEWAY:
             raise Uncertain(f"HTTP {response.status_code}: the gateway had no answer")
-        return Reply(response.status_code, _json(response), _retry_after_s(response))
+        return Reply(response.status_code, _json(body), _retry_after_s(response))
 
 
 def _told(error):
@@ -197,9 +217,9 @@ def _told(error):
     return f"{kind}: {cause}" if cause and "://" not in cause else kind
 
 
-def _json(response):
+def _json(body):
     try:
-        return json.loads(response.content)
+        return json.loads(body)
     except ValueError:
         return None
 
