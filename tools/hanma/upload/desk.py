@@ -259,14 +259,7 @@ class _Taking:
     def part(self, part):
         """Take every row of a part."""
         desk = self._desk
-<<<<<<< HEAD
         checker = checking.Checker(part.table, desk.site, desk.now(), self._known)
-        for row in part.rows:
-            self._row(part.table, row, checker)
-            if self._on_row:
-                self._on_row(self._result)
-=======
-        checker = checking.Checker(part.table, desk.site, desk.now(), desk.known if self._put else None)
         try:
             for row in part.rows:
                 self._row(part.table, row, checker)
@@ -274,7 +267,6 @@ class _Taking:
                     self._on_row(self._result)
         except reading.ReadingError as error:  # the file is read as it goes: its damage may lie further down
             self._result.problems.append(error.problem)
->>>>>>> reading
         self._settle(0)
 
     def _row(self, table, row, checker):
