@@ -285,6 +285,13 @@ class Store:
         opened = {place: self._vault.open(data, about) for place, data in files}
         return content.parse(self._vault.open(row.body, about), opened)
 
+    def original(self, correction_id):
+        """Return the id of the record that a correction would change; None when it is no correction."""
+        record = schema.RECORD.c
+        same = select(record.identity).where(record.id == correction_id, record.revision > 0).scalar_subquery()
+        with self._reads.connect() as connection:
+            return connection.scalar(select(record.id).where(record.identity == same, record.revision == 0))
+
     def history(self, record_id):
         """Return the record's Moments, first to last."""
         line = schema.HISTORY.c

@@ -181,16 +181,16 @@ class Transport:
         """Take a turn of the platform's rate; return in how many seconds the request may go."""
         return self._pace.turn_s()
 
-    async def post(self, path, content):
+    async def post(self, path, content, headers=None):
         """POST bytes of JSON, or a dict as a form; return a Reply. NotSent or Uncertain otherwise. May be cancelled: what
         was sent of it is then as uncertain."""
         if isinstance(content, dict):
-            return await self._request(httpx.Request("POST", self._url(path), data=content))
-        return await self._request(httpx.Request("POST", self._url(path), content=content, headers=_JSON))
+            return await self._request(httpx.Request("POST", self._url(path), data=content, headers=headers))
+        return await self._request(httpx.Request("POST", self._url(path), content=content, headers=_JSON | (headers or {})))
 
-    async def get(self, path, query=None):
+    async def get(self, path, query=None, headers=None):
         """GET; return a Reply. NotSent or Uncertain otherwise."""
-        return await self._request(httpx.Request("GET", self._url(path), params=query))
+        return await self._request(httpx.Request("GET", self._url(path), params=query, headers=headers))
 
     async def _request(self, request):
         request.extensions = self._extensions
