@@ -105,16 +105,21 @@ def make(directory, url, today=None):
     (directory / "sites").mkdir(parents=True, exist_ok=True)
     (directory / "sites" / "demo.toml").write_text(_PROFILE.format(url=url), "utf-8")
     people = workers()
-    for number, one in enumerate(people):
-        for side in ("", "_正面", "_反面"):
-            face(directory / "sites" / "照片" / f"{one.id}{side}.jpg", number if not side else f"{number}{side}")
+    draw_faces(directory / "sites" / "照片", people)
     book = Workbook()
     book.remove(book.active)
-    for title, rows in _sheets(people, days(today)).items():
+    for title, rows in sheets(people, days(today)).items():
         _write(book, title, rows)
     path = directory / "报送.xlsx"
     book.save(path)
     return path
+
+
+def draw_faces(directory, people):
+    """Draw each worker's face and both sides of the card into a directory, named as the uploader looks for them."""
+    for number, one in enumerate(people):
+        for side in ("", "_正面", "_反面"):
+            face(Path(directory) / f"{one.id}{side}.jpg", number if not side else f"{number}{side}")
 
 
 def _write(book, title, rows):
@@ -126,7 +131,8 @@ def _write(book, title, rows):
             sheet.cell(number, column, row[heading])
 
 
-def _sheets(people, week):
+def sheets(people, week):
+    """Return sheet → rows (field name → what the clerk typed), the planted errors in them."""
     return {
         "班组数据": [_team(people[0])],
         "劳务人员进场信息": _entries(people, week[0]),
