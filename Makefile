@@ -18,10 +18,10 @@ SEED ?=
 export SOURCE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check stage benchmark faults soak clean
+.PHONY: help run test check stage benchmark faults soak demo-upload pictures clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@printf '\n  DEMO=1    with run: the whole story by itself, judged from the relay pin and the broker\n'
 	@printf '  FAMILY=   with run: the modem, a76xx (default), quectel or luat\n'
 	@printf '  LONG=1    with faults: a night instead of five minutes; SEED=N: the random runs of that seed\n'
@@ -56,6 +56,13 @@ faults: $(READY) ## power cuts at every write, a world that goes wrong, planted 
 
 soak: $(READY) ## DAYS=30: a month of a rough site in minutes (SEED=7 repeats one): laws of the interlock, lost records; a table and one line of JSON
 	$(BIN)/python -m host_tests.soak --days $(DAYS) $(if $(SEED),--seed $(SEED))
+
+demo-upload: $(READY) ## a clerk's week from nothing: a sample site, its errors, faults, a correction; judged from the stand-in's ledger
+	$(BIN)/python -m host_tests.demo_upload
+
+pictures: $(READY) ## draw docs/pictures/ anew from real workbooks, and the tables of settings in the clerk's chapter
+	$(BIN)/python -m host_tests.demo_upload --pictures docs/pictures
+	$(BIN)/python -m host_tests.chapter
 
 clean: ## remove what was made: .venv, build, caches
 	rm -rf $(VENV) build .hypothesis .pytest_cache .ruff_cache tools/hanma.egg-info

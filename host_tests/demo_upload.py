@@ -354,15 +354,16 @@ def main(words=None):
     """Read the command line and tell the story."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--directory", type=Path, help="keep the site here (empty or not there yet)")
-    parser.add_argument("--today", type=datetime.date.fromisoformat, default=datetime.datetime.now(sample_site.SHANGHAI).date())
-    parser.add_argument("--pictures", type=Path, help="draw the chapter's pictures into this directory")
+    parser.add_argument("--pictures", type=Path, help="draw the chapter's pictures into this directory, of a week long past")
     options = parser.parse_args(words)
+    today = datetime.datetime.now(sample_site.SHANGHAI).date()
     if options.pictures:
         options.pictures.mkdir(parents=True, exist_ok=True)
+        today = pictures.DAY
     with contextlib.ExitStack() as stack:
         directory = options.directory or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hanma-upload-")))
         directory.mkdir(parents=True, exist_ok=True)
-        return run(directory.resolve(), Console(), options.today, options.pictures and options.pictures.resolve())
+        return run(directory.resolve(), Console(), today, options.pictures and options.pictures.resolve())
 
 
 if __name__ == "__main__":

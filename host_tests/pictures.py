@@ -3,6 +3,7 @@
 Text stays text: nothing here needs a font, and a test can read the words. Each function takes a workbook and writes one file.
 """
 
+import datetime
 import io
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from rich.table import Table
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
+DAY = datetime.date(2025, 6, 9)  # the pictures' today, so that the same workbooks give the same pictures
 _WIDE = 118  # characters; a Chinese one counts two
 _MOST_COLUMNS = 7
 _MOST_ROWS = 4
@@ -56,7 +58,9 @@ def errors(workbook, path):
     book = load_workbook(workbook)
     problems, *marked = book.worksheets
     rows = list(problems.iter_rows())
-    listed = Table(*(rows[0][index].value for index in _PROBLEM_COLUMNS), title=problems.title, title_justify="left")
+    listed = Table(title=problems.title, title_justify="left")
+    for index in _PROBLEM_COLUMNS:
+        listed.add_column(rows[0][index].value, overflow="fold")
     for row in _different(row for row in rows[1:] if row[4].value == "错误"):
         listed.add_row(*(str(row[index].value) for index in _PROBLEM_COLUMNS))
     _draw(path, "有错.xlsx", [listed, *(part for page in marked for part in _marked(page))])
