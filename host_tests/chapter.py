@@ -22,12 +22,13 @@ REASONS = {
         "where the platform takes only text (two places).",
         "blank_required": "For five weather fields and the plate's kind the remark is blank: neither required nor not.",
         "picture_prefix": "Only chapters 7 and 9 say that the prefix stays; the others are silent.",
-        "picture_limit": "200kb, 1M and 2M: whether of 1000 or 1024, of the picture or of its base64 text, is not said. The strictest: "
-        "the whole base64 text with its prefix, by 1000. Vehicle photos and settlement papers have no limit: 200kb and 1M too.",
+        "picture_limit": "200kb, 1M and 2M: whether of 1000 or 1024, of the picture or of its base64 text, is not said. The "
+        "strictest: the whole base64 text with its prefix, by 1000. Vehicle photos and settlement papers have no limit: 200kb and 1M too.",
         "payday": 'The monthly pay day is a date in the table and "21" (a day of the month) in the sample.',
         "no_badness": "How badnessInfo is sent when there is nothing bad is not said. Chapter 12 requires it: an empty list; "
         "for chapter 11 it may be left out.",
-        "level_070": "Special trades and special equipment have the middle level; whether 070 is among them is not said: it is taken so.",
+        "level_070": "Special trades and special equipment have the middle level; whether 070 is among them is not said: it is "
+        "taken so.",
         "team_numbers": "teamSysNo of chapters 11 to 13 is taken to be the team's code; where the platform has its own number, "
         "write code = number here.",
         "token_form": "Whether the token is asked for with JSON or with a form is not said.",
