@@ -23,7 +23,8 @@ REASONS = {
         "blank_required": "For five weather fields and the plate's kind the remark is blank: neither required nor not.",
         "picture_prefix": "Only chapters 7 and 9 say that the prefix stays; the others are silent.",
         "picture_limit": "200kb, 1M and 2M: whether of 1000 or 1024, of the picture or of its base64 text, is not said. The "
-        "strictest: the whole base64 text with its prefix, by 1000. Vehicle photos and settlement papers have no limit: 200kb and 1M too.",
+        "strictest: the whole base64 text with its prefix, by 1000. Vehicle photos and settlement "
+        "papers have no limit: 200kb and 1M too.",
         "payday": 'The monthly pay day is a date in the table and "21" (a day of the month) in the sample.',
         "no_badness": "How badnessInfo is sent when there is nothing bad is not said. Chapter 12 requires it: an empty list; "
         "for chapter 11 it may be left out.",

@@ -130,7 +130,8 @@ def tools_command():
 _mount("bench", "hanma.bench.cli", "bench")
 _mount("upload", "hanma.upload.cli", "upload")
 _mount("mock", "hanma.mock.cli", "mock")
-_mount("release", "hanma.release.cli", "device")
+if staging.FIRMWARE.is_dir():  # a release is made from the source tree; an installed package has no firmware beside it
+    _mount("release", "hanma.release.cli", "device")
 
 _TOOLS = {
     "MicroPython": toolchain.micropython,
