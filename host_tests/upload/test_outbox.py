@@ -388,6 +388,12 @@ def test_a_batch_holds_one_operation_and_is_claimed_again_whole_under_its_number
     assert store.counts()["possible_duplicates"] == 3
 
 
+def test_a_batch_is_filled_whatever_the_age_of_its_rows(store):
+    for number in range(9):
+        store.put(hazard(f"h{number}"))
+    assert [len(claim(store, 6, "jiangsu", batch=True)) for _ in range(3)] == [6, 3, 0]
+
+
 def test_new_changed_and_deleted_rows_are_never_in_one_batch(store):
     for number in range(3):
         store.put(hazard(f"h{number}"))
