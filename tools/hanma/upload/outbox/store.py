@@ -175,10 +175,11 @@ class Store:
         """Forget a held correction."""
         self._do(lambda connection: intake.drop(connection, correction_id))
 
-    def decide(self, record_id, state, message=""):
-        """The clerk's word on a refused or uncertain record: queued (again), accepted (it is there) or refused."""
+    def decide(self, record_id, state, message="", *, missing_there=False):
+        """The word on a refused or uncertain record: queued (again), accepted (it is there) or refused. missing_there: the
+        platform was asked and does not have it, so that to send it again makes no duplicate."""
         now, sealed = self._clock(), self._sealed(message)
-        self._do(lambda connection: intake.decide(connection, record_id, state, now, sealed))
+        self._do(lambda connection: intake.decide(connection, record_id, state, now, sealed, missing_there))
 
     def adopt(self, many):
         """Note Prepared records as accepted before this tool came; return how many were not known."""
