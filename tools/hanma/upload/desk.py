@@ -222,7 +222,6 @@ class _Taking:
 
     def _row(self, table, row, checker):
         result, record = self._result, checker.record(row)
-        record.problems += getattr(row, "problems", [])
         result.read += 1
         if record.sound:
             self._sound(table, record)
