@@ -1,6 +1,7 @@
 """The mapping file: what is wrong in it is told by its line, and what the document asks for can't be left out."""
 
 from importlib import resources
+from pathlib import Path
 
 import pytest
 
@@ -123,3 +124,14 @@ def test_a_site_s_own_mapping_is_loaded(tmp_path):
 def test_a_line_is_found_under_quoted_and_dotted_keys():
     text = 'a = 1\n[b."c d"]\n"e.f" = 2\n[b]\ng.h = 3\n'
     assert [line_of(text, where) for where in (("b", "c d", "e.f"), ("b", "g", "h", "deep"), ("a",), ("z",))] == [3, 5, 1, 1]
+
+
+@pytest.mark.parametrize("name", ["jobs.md", "jobs.zh-CN.md"])
+def test_the_documentation_lists_every_path_of_every_report(name):
+    told = (Path(__file__).resolve().parents[2] / "docs" / name).read_text("utf-8")
+    for table in mapping.REPORTS:
+        part = told.split(f"### `{table}`")[1].split("\n### ")[0]
+        known, required = mapping.paths(table)
+        rows = [line.split("|") for line in part.splitlines() if line.startswith("| `")]
+        assert [row[1].strip(" `") for row in rows] == list(known)
+        assert [row[1].strip(" `") for row in rows if row[3].strip()] == list(required)

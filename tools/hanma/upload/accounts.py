@@ -20,15 +20,6 @@ from .record import Attachment, Record, Row
 
 SAID = Rule("platform_said", "{state}：{words}", "{state}: {words}", "改好后再放入", "Mend it and add it again")
 NOT_THERE = Rule("not_there", "平台还没有这一条（{state}）", "the platform does not have it ({state})")
-_PAGE = 1000
-
-
-def lines(desk, **wanted):
-    """Yield every Line of the outbox that fits, however many there are."""
-    after = 0
-    while page := desk.store.find(after=after, limit=_PAGE, **wanted):
-        yield from page
-        after = page[-1].id
 
 
 def exported(desk, some):
@@ -134,7 +125,7 @@ def _reconcile_part(desk, part, account):
 def daily(desk, day):
     """Return the days.Daily of that day for the desk's site."""
     counts = defaultdict(dict)
-    for line in lines(desk):
+    for line in desk.lines():
         counts[line.table][line.state] = counts[line.table].get(line.state, 0) + 1
     calendar = days.Calendar(desk.site.holidays, desk.site.working_weekends)
     return days.report(day, _passages(desk, day), counts, _teams(desk), calendar)
@@ -143,7 +134,7 @@ def daily(desk, day):
 def _bodies(desk, key):
     if key not in desk.platform.tables:
         return
-    for line in lines(desk, table=key):
+    for line in desk.lines(table=key):
         if not line.correction:
             yield line, desk.store.body(line.id)
 

@@ -67,7 +67,7 @@ class Checker:
         self._constants = self._read_constants(self._site_values())
         device = self.table.of_concept("device_code")
         self._device = device.name if device and site.devices else ""
-        self._by_device = {code: self._constants | self._read_constants(given) for code, given in site.devices.items()}
+        self._by_device = {code: self._constants | self._of_device(given) for code, given in site.devices.items()}
         self._empties = self._read_empties()
         self._derivers = [make for one in self._fields.values() if (make := self._deriver(one))]
         self._photos = [one for one in self._fields.values() if one.type == "image"]
@@ -97,6 +97,11 @@ class Checker:
                 if key in site.values:
                     given[name] = site.values[key]
         return given | site.tables.get(self.table.key, {})
+
+    def _of_device(self, given):
+        """Return a device's constants that are fields here; what is a field of another table is no fault."""
+        elsewhere = {one.name for table in self.platform.tables.values() for one in table.fields} - self._names
+        return self._read_constants({name: cell for name, cell in given.items() if name not in elsewhere})
 
     def _read_constants(self, given):
         values = {}

@@ -21,6 +21,7 @@ from .record import Row
 from .sending import jiangsu, shantou, transport, worker
 
 SHANGHAI = timezone(timedelta(hours=8))
+_ASKED = ("team", "risk")  # the tables whose records others' rules look at
 _CLIENTS = {"shantou": shantou.Shantou, "jiangsu": jiangsu.Jiangsu}
 
 
@@ -95,6 +96,16 @@ class Desk:
             self._store = outbox.open(self.site.store_url, vault, site=self.site.name, retention=days)
         return self._store
 
+    @property
+    def has_store(self):
+        """True when the outbox is open or can be: its key is there."""
+        if self._store is None:
+            try:
+                privacy.load_key(self.site)
+            except privacy.PrivacyError:
+                return False
+        return True
+
     def table(self, name):
         """Return the table of that key or Chinese title. DeskError names those there are."""
         for one in self.platform.tables.values():
@@ -160,6 +171,13 @@ class Desk:
         """Return what the outbox knows of a record: its state, or None."""
         return self.store.state(table, identity, self.site.platform)
 
+    def lines(self, **wanted):
+        """Yield every Line of the outbox that fits (state, table, platform), however many there are."""
+        after = 0
+        while page := self.store.find(after=after, **wanted):
+            yield from page
+            after = page[-1].id
+
     def image(self, attachment, one):
         """Return the Attachment with its data, ready to be sent."""
         ready, found = images.prepare(attachment, one, self.site.directory / self.site.photos)
@@ -202,18 +220,46 @@ class Desk:
         return asyncio.run(run())
 
 
+class _Known:
+    """What a check may ask beyond its row: the outbox, where there is one, and the sound records of this run."""
+
+    def __init__(self, desk):
+        self._desk, self._identities, self._bodies = desk, set(), {}
+
+    def note(self, prepared):
+        """Remember a sound record of this run."""
+        names = {prepared.identity, *prepared.known_as}
+        self._identities |= {(prepared.table, one) for one in names}
+        if prepared.table in _ASKED:
+            self._bodies.setdefault(prepared.table, []).append(prepared.body)
+
+    def __call__(self, table, identity):
+        if (table, identity) in self._identities:
+            return outbox.QUEUED
+        return self._desk.known(table, identity) if self._desk.has_store else None
+
+    def others(self, table):
+        """Return the bodies of a table's records that went out before or go with this run."""
+        kept = []
+        if self._desk.has_store and table in self._desk.platform.tables:
+            lines = self._desk.lines(table=table)
+            kept = [self._desk.store.body(one.id) for one in lines if one.state != outbox.REFUSED and not one.correction]
+        return kept + self._bodies.get(table, [])
+
+
 class _Taking:
     """Rows on their way from a file's part into a Result."""
 
     def __init__(self, desk, result, on_row, *, put=None, keep=None, bodies=False, look=True):
         self._desk, self._result, self._on_row = desk, result, on_row
+        self._known = _Known(desk)
         self._put, self._keep, self._bodies, self._look = put, keep, bodies, look
         self._waiting = []
 
     def part(self, part):
         """Take every row of a part."""
         desk = self._desk
-        checker = checking.Checker(part.table, desk.site, desk.now(), desk.known if self._put else None)
+        checker = checking.Checker(part.table, desk.site, desk.now(), self._known)
         for row in part.rows:
             self._row(part.table, row, checker)
             if self._on_row:
@@ -237,6 +283,7 @@ class _Taking:
         except _Stopped as stopped:
             record.problems += stopped.problems
             return
+        self._known.note(prepared)
         if self._bodies:
             self._result.bodies.append(body.encode(prepared.body))
         if self._keep:

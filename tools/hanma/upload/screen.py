@@ -67,7 +67,7 @@ class Screen:
         self.out.print("；".join(line) if self.lang == "zh" else "; ".join(line), style="" if result.fine else "red")
 
     def problems(self, result):
-        """Show every problem, the first fifty on screen."""
+        """Show every problem, the same one of several rows once; the first fifty on screen."""
         found = list(result.problems) + [one for _, record in result.faulty for one in record.problems]
         found = [one for one in found if severity(one) != "note"]
         if not found:
@@ -75,14 +75,16 @@ class Screen:
         table = Table(title=self.say("问题", "problems"), title_justify="left")
         for heading in (("文件", "file"), ("行", "row"), ("列", "column"), ("问题", "problem"), ("怎么办", "what to do")):
             table.add_column(self.say(*heading), overflow="fold")
-        for one in found[:_MOST_SHOWN]:
+        alike = {}
+        for one in found:
             place = one.place
-            where = f"{place.file} {place.sheet}".strip()
-            row = str(place.row or "")
-            table.add_row(where, row, place.column, one.text(self.lang), one.remedy(self.lang), style=_COLOURS[severity(one)])
+            key = (place.file, place.sheet, place.column, one.text(self.lang), one.remedy(self.lang), severity(one))
+            alike.setdefault(key, []).append(place.row)
+        for (file, sheet, column, text, remedy, gravity), rows in list(alike.items())[:_MOST_SHOWN]:
+            table.add_row(f"{file} {sheet}".strip(), ranges(rows), column, text, remedy, style=_COLOURS[gravity])
         self.out.print(table)
-        if len(found) > _MOST_SHOWN:
-            more = len(found) - _MOST_SHOWN
+        more = len(alike) - _MOST_SHOWN
+        if more > 0:
             self.tell(f"还有 {more} 条：加 --out 有错.xlsx 看全部", f"{more} more: see all with --out errors.xlsx", "dim")
 
     def counts(self, counts):
@@ -150,6 +152,17 @@ class Screen:
         with Progress(*columns, console=self.out, transient=True, disable=not self.out.is_terminal) as bar:
             task = bar.add_task("", total=total)
             yield lambda done, total=None: bar.update(task, completed=done, **({"total": total} if total else {}))
+
+
+def ranges(rows):
+    """Return row numbers as text: 2–5, 9; empty for none."""
+    runs = []
+    for row in sorted({one for one in rows if one}):
+        if runs and row == runs[-1][1] + 1:
+            runs[-1][1] = row
+        else:
+            runs.append([row, row])
+    return ", ".join(str(first) if first == last else f"{first}–{last}" for first, last in runs)
 
 
 def clock(at_ms):

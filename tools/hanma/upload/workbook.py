@@ -106,6 +106,14 @@ def mark(path, rows, records, lang="zh"):
     _save(book, Path(path))
 
 
+def list_problems(path, problems, lang="zh"):
+    """Write a workbook that lists these problems and nothing else."""
+    book = Workbook(write_only=True)
+    found = {number: [(one.place, one)] for number, one in enumerate(problems)}
+    _write_problems(book.create_sheet(PROBLEMS_SHEET), found, lang)
+    _save(book, Path(path))
+
+
 # The template.
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import delete, func, select
 
 from . import content
 from .journal import ACCEPTED, HELD, QUEUED, SENDING, UNCERTAIN, WAITING, change, lacks_parent, let_go, tell
-from .schema import HISTORY, MEDIA, PARENT, RECORD, insert
+from .schema import HISTORY, MEDIA, NAME, PARENT, RECORD, insert
 
 
 class OutboxError(Exception):
@@ -28,11 +28,13 @@ class Put:
 
 @dataclass(frozen=True)
 class Entry:
-    """A record ready for the tables: values of its row, its sealed pictures, (parent's table, its identity's HMAC)."""
+    """A record ready for the tables: values of its row, its sealed pictures, (parent's table, its identity's HMAC), and the
+    HMACs of every identity it is known by."""
 
     values: dict
     media: tuple
     parents: tuple
+    names: tuple
 
 
 def identity_hash(vault, site, platform, table, identity):
@@ -61,7 +63,8 @@ def entry(vault, site, prepared, now_ms, deletion=False):
     }
     parents = {identity_hash(vault, site, prepared.platform, table, one): table for table, one in prepared.parents}
     media = tuple(vault.seal(one, about) for one in files)
-    return Entry(values, media, tuple((table, one) for one, table in parents.items()))
+    known = {identity_hash(vault, site, prepared.platform, prepared.table, one) for one in prepared.known_as}
+    return Entry(values, media, tuple((table, one) for one, table in parents.items()), tuple(sorted({identity, *known})))
 
 
 def put(connection, new, now_ms):
@@ -103,6 +106,7 @@ def _add(connection, new, now_ms, revision, state):
     for table, rows in (
         (MEDIA, [{"place": place, "data": data} for place, data in enumerate(new.media)]),
         (PARENT, [{"table_key": table, "identity": identity} for table, identity in new.parents]),
+        (NAME, [{"identity": identity} for identity in new.names]),
     ):
         if rows:
             connection.execute(table.insert(), [{**row, "record_id": added} for row in rows])
@@ -113,8 +117,9 @@ def _add(connection, new, now_ms, revision, state):
 def _lock_parents(connection, parents):
     """A parent must not be accepted between our look at it and our commit: it would not see its child."""
     if parents:
-        mine = RECORD.c.identity.in_([identity for _, identity in parents])
-        connection.execute(select(RECORD.c.id).where(mine).order_by(RECORD.c.id).with_for_update(read=True)).all()
+        named = select(NAME.c.record_id).where(NAME.c.identity.in_([identity for _, identity in parents]))
+        mine = select(RECORD.c.id).where(RECORD.c.id.in_(named))
+        connection.execute(mine.order_by(RECORD.c.id).with_for_update(read=True)).all()
 
 
 _FRESH = {
@@ -139,7 +144,7 @@ def confirm(connection, correction_id, now_ms):
     ).one()
     if first.state == SENDING:
         raise OutboxError("the record is on its way just now: confirm when that is settled")
-    for table in (MEDIA, PARENT):
+    for table in (MEDIA, PARENT, NAME):
         connection.execute(delete(table).where(table.c.record_id == first.id))
         connection.execute(table.update().where(table.c.record_id == held.id).values(record_id=first.id))
     connection.execute(delete(HISTORY).where(HISTORY.c.record_id == held.id))
@@ -189,7 +194,7 @@ def decide(connection, record_id, state, now_ms, message):
 def adopt(connection, new, now_ms):
     """Note a record as accepted before this tool came. Returns whether it was unknown."""
     taken = {"accepted_ms": now_ms, "accepted_content": new.values["content"]}
-    noted = Entry({**new.values, **taken}, (), ())
+    noted = Entry({**new.values, **taken}, (), (), new.names)
     added = _add(connection, noted, now_ms, 0, ACCEPTED)
     if added is not None:
         let_go(connection, now_ms, [added])

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from sqlalchemy import bindparam, exists, insert, select, update
 
-from .schema import HISTORY, PARENT, RECORD
+from .schema import HISTORY, NAME, PARENT, RECORD
 
 QUEUED, SENDING, ACCEPTED, REFUSED = "queued", "sending", "accepted", "refused"
 UNCERTAIN, WAITING, HELD = "uncertain", "waiting", "held"
@@ -54,22 +54,17 @@ def tell(connection, now_ms, rows):
 
 
 _PARENT_RECORD = RECORD.alias("parent_record")
-_LACKS_PARENT = exists(
-    select(PARENT.c.record_id)
-    .outerjoin(
-        _PARENT_RECORD,
-        (_PARENT_RECORD.c.identity == PARENT.c.identity)
-        & (_PARENT_RECORD.c.revision == 0)
-        & _PARENT_RECORD.c.accepted_ms.is_not(None),
-    )
-    .where(PARENT.c.record_id == RECORD.c.id, _PARENT_RECORD.c.id.is_(None))
+THERE = exists(
+    select(NAME.c.record_id)
+    .join(_PARENT_RECORD, _PARENT_RECORD.c.id == NAME.c.record_id)
+    .where(NAME.c.identity == PARENT.c.identity, _PARENT_RECORD.c.revision == 0, _PARENT_RECORD.c.accepted_ms.is_not(None))
 )
-_ACCEPTED = RECORD.alias("accepted_record")
+_LACKS_PARENT = exists(select(PARENT.c.record_id).where(PARENT.c.record_id == RECORD.c.id, ~THERE))
 _CHILDREN = (
     select(RECORD.c.id)
     .join(PARENT, PARENT.c.record_id == RECORD.c.id)
-    .join(_ACCEPTED, _ACCEPTED.c.identity == PARENT.c.identity)
-    .where(_ACCEPTED.c.id.in_(bindparam("accepted", expanding=True)), RECORD.c.state == WAITING)
+    .join(NAME, NAME.c.identity == PARENT.c.identity)
+    .where(NAME.c.record_id.in_(bindparam("accepted", expanding=True)), RECORD.c.state == WAITING)
     .order_by(RECORD.c.id)
     .with_for_update(of=RECORD)
 )

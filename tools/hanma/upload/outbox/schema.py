@@ -95,6 +95,13 @@ PARENT = Table(
     Column("table_key", String, nullable=False),
     Index("parent_identity", "identity"),
 )
+NAME = Table(  # every identity a record is known by: its own, and those of which a child knows only a part
+    "name",
+    META,
+    _of_record(primary_key=True),
+    Column("identity", String(64), primary_key=True),
+    Index("name_identity", "identity"),
+)
 HISTORY = Table(
     "history",
     META,

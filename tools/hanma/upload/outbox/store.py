@@ -115,6 +115,11 @@ class Store:
         self._writes.dispose()
         self._reads.dispose()
 
+    @property
+    def engine(self):
+        """The database, for rooms that keep tables of their own beside the records."""
+        return self._writes
+
     def _do(self, step):
         return self._writer.submit("do", step).result()
 
@@ -236,18 +241,17 @@ class Store:
     # What became of them
 
     def state(self, table, identity, platform):
-        """Return the state of the record of that identity, "accepted" once it is registered whatever was put since; None
-        when it is unknown or was deleted."""
-        record = schema.RECORD.c
+        """Return the state of the record known by that identity, "accepted" once it is registered whatever was put since; None
+        when it is unknown or was deleted. Where several are known by it (who entered twice) the accepted one counts."""
+        record, name = schema.RECORD.c, schema.NAME.c
+        mine = select(record.state, record.accepted_ms, record.deletion).join(schema.NAME, name.record_id == record.id)
+        wanted = mine.where(name.identity == self._hash(platform, table, identity), record.revision == 0)
         with self._reads.connect() as connection:
-            row = connection.execute(
-                select(record.state, record.accepted_ms, record.deletion).where(
-                    record.identity == self._hash(platform, table, identity), record.revision == 0
-                )
-            ).one_or_none()
-        if row is None or (row.deletion and row.state == journal.ACCEPTED):
-            return None
-        return row.state if row.accepted_ms is None else journal.ACCEPTED
+            rows = connection.execute(wanted.order_by(record.id)).all()
+        there = [row for row in rows if not (row.deletion and row.state == journal.ACCEPTED)]
+        if any(row.accepted_ms is not None for row in there):
+            return journal.ACCEPTED
+        return there[-1].state if there else None
 
     def find(self, *, state=None, table=None, platform=None, ids=None, limit=1000, after=0):
         """Return Lines, oldest id first, those after the id `after`; each filter left out lets all through."""
@@ -322,12 +326,12 @@ class Store:
 
 
 def _waits_for(connection, ids):
-    parent, record = schema.PARENT.c, schema.RECORD.c
+    parent, name, record = schema.PARENT.c, schema.NAME.c, schema.RECORD.c
     found = {}
-    mine = select(parent.record_id, parent.table_key, record.label, record.state).outerjoin_from(
-        schema.PARENT, schema.RECORD, (record.identity == parent.identity) & (record.revision == 0)
-    )
-    lacking = mine.where(parent.record_id.in_(ids), record.accepted_ms.is_(None)).order_by(parent.record_id, parent.table_key)
+    named = schema.PARENT.outerjoin(schema.NAME, name.identity == parent.identity)
+    joined = named.outerjoin(schema.RECORD, (record.id == name.record_id) & (record.revision == 0))
+    mine = select(parent.record_id, parent.table_key, record.label, record.state).select_from(joined)
+    lacking = mine.where(parent.record_id.in_(ids), ~journal.THERE).order_by(parent.record_id, parent.table_key)
     for row in connection.execute(lacking):
         found.setdefault(row.record_id, []).append((row.table_key, row.label or "", row.state))
     return found
