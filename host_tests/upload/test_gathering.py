@@ -5,6 +5,7 @@ from datetime import datetime, timedelta, timezone
 import openpyxl
 
 from hanma.upload import catalogue, checking, gathering, reading, workbook
+from hanma.upload.desk import Desk
 from hanma.upload.site import Site
 
 _NOW = datetime(2024, 5, 2, 12, tzinfo=timezone(timedelta(hours=8)))
@@ -65,3 +66,22 @@ def test_the_template_of_every_table_is_known_again_by_its_sheets_and_headings(t
         parts = gathering.gather(path, platform, site)
         assert [part.table.key for part in parts] == list(platform.tables)
         assert [one for part in parts for one in part.problems] == [] and not any(list(part.rows) for part in parts)
+
+
+def _validated(tmp_path, text):
+    """Return the desk's Result of a CSV of that text."""
+    (tmp_path / "dust.csv").write_text(text, "utf-8")
+    with Desk(_SITE, clock=lambda: _NOW) as desk:
+        return desk.validate([tmp_path / "dust.csv"])
+
+
+def test_damage_further_down_a_file_leaves_the_rows_before_it_and_is_told(tmp_path):
+    result = _validated(tmp_path, "监测设备编号,噪声\n" + "D1,50\n" * 20 + 'D1,"51\n')
+    assert result.read == 20
+    assert [(one.rule.name, one.place.row) for one in result.problems] == [("csv_form", 22)]
+
+
+def test_what_reading_lost_is_told_once_by_the_desk(tmp_path):
+    result = _validated(tmp_path, "监测设备编号,噪声\nD1\n")
+    ((_, record),) = result.faulty
+    assert [one.rule.name for one in record.problems].count("line_short") == 1

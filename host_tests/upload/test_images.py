@@ -105,6 +105,18 @@ def test_metadata_alone_is_taken_off_without_encoding_the_picture_again(tmp_path
     assert attachment.data == _saved(image)
 
 
+def test_metadata_does_not_come_through_a_new_encoding(tmp_path):
+    big = _saved(_noise(900, 700, 1), quality=95, comment=b"SECRET words", icc_profile=b"SECRET profile", xmp=b"SECRET xmp")
+    attachment, problems = _prepared(tmp_path, big)
+    assert problems == [] and b"SECRET" not in attachment.data
+
+
+def test_bytes_hidden_between_the_segments_do_not_go_out(tmp_path):
+    data = _saved(_picture())
+    attachment, problems = _prepared(tmp_path, data[:20] + b"\0SECRET" + data[20:])
+    assert b"SECRET" not in attachment.data and (problems or _opened(attachment).size == (320, 200))
+
+
 def test_a_thumbnail_hidden_in_the_first_segment_is_taken_off(tmp_path):
     data = _saved(_picture())
     extension = b"JFXX\0\x10" + b"SECRET" * 20

@@ -279,8 +279,13 @@ def test_an_archive_that_is_no_workbook_is_refused(tmp_path):
 
 def test_a_workbook_with_a_document_type_is_refused(tmp_path):
     path = _book(tmp_path, [("a", "b"), (1, 2)])
-    _rewritten(path, "xl/workbook.xml", lambda text: b'<!DOCTYPE x [<!ENTITY a "aaaa">]>' + text)
+    kind = '<!DOCTYPE x [<!ENTITY a "aaaa">]>'
+    _rewritten(path, "xl/workbook.xml", lambda text: (kind + text.decode()).encode("utf-16"))
     assert _refusal(path) == "file_broken"
+    _rewritten(path, "xl/workbook.xml", lambda text: text.decode("utf-16").encode())
+    assert _refusal(path) == "file_broken"
+    _rewritten(path, "xl/workbook.xml", lambda text: text.decode().removeprefix(kind).encode())
+    assert [row.cells for row in reading.read(path)] == [{"a": 1, "b": 2}]
 
 
 def test_a_sheet_that_lies_about_its_size_is_read_whole(tmp_path):

@@ -42,8 +42,8 @@ def template(
 ):
     """出空表 · Write the workbook to fill in: text cells, drop-downs, what is required."""
     with open_desk(site) as desk:
-        tables = [desk.table(one) for one in table] if table else list(desk.platform.tables.values())
-        workbook.template(tables, desk.platform, out, desk.site)
+        chosen = [desk.table(one) for one in table] if table else desk.platform.tables.values()
+        workbook.template([one.settled(desk.site.settings) for one in chosen], desk.platform, out, desk.site)
         Screen(lang).tell(f"空表在 {out}", f"wrote {out}")
 
 

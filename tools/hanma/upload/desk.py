@@ -260,10 +260,13 @@ class _Taking:
         """Take every row of a part."""
         desk = self._desk
         checker = checking.Checker(part.table, desk.site, desk.now(), self._known)
-        for row in part.rows:
-            self._row(part.table, row, checker)
-            if self._on_row:
-                self._on_row(self._result)
+        try:
+            for row in part.rows:
+                self._row(part.table, row, checker)
+                if self._on_row:
+                    self._on_row(self._result)
+        except reading.ReadingError as error:  # the file is read as it goes: its damage may lie further down
+            self._result.problems.append(error.problem)
         self._settle(0)
 
     def _row(self, table, row, checker):

@@ -144,7 +144,8 @@ _PATTERNS = (
     (re.compile(r"(?i)((?:secret|appid|access_?token|access_id|password)[\"']?\s*[=:]\s*[\"']?)[^\s&\"',}]+"), rf"\g<1>{_HIDDEN}"),
     (re.compile(r"(?<![0-9A-Za-z])(\d{11})\d{6}[0-9Xx](?![0-9A-Za-z])"), r"\g<1>*******"),
     (re.compile(r"(?<![0-9A-Za-z])(\d{9})\d{6}(?![0-9A-Za-z])"), r"\g<1>******"),
-    (re.compile(r"(?<![0-9A-Za-z])\d{12,15}(\d{4})(?![0-9A-Za-z])"), r"************\g<1>"),
+    # A card's number; a batch's (its day and eight digits) has as many digits and is shown.
+    (re.compile(r"(?<![0-9A-Za-z])(?!20\d\d[01]\d[0-3]\d{9}\b)\d{12,15}(\d{4})(?![0-9A-Za-z])"), r"************\g<1>"),
     (re.compile(r"(?<![0-9A-Za-z])(1[3-9]\d)\d{4}(\d{4})(?![0-9A-Za-z])"), r"\g<1>****\g<2>"),
     (re.compile(r"(?<![0-9A-Za-z])[0-9a-f]{32}(?![0-9A-Za-z])"), _HIDDEN),
 )

@@ -71,6 +71,7 @@ class Settlement:
 
     id: int
     owner: str
+    attempt: int
     content_hash: str
     state: str
     code: str
@@ -161,7 +162,8 @@ def _pick_batch(connection, claim):
         return []
     kind = ("unbatched", "kind", "seen", "new" if lead[0].accepted_ms is None else "known")
     like = {"of_table": lead[0].table_key, "of_deletion": lead[0].deletion, "seen": [lead[0].id]}
-    return lead + _pick(connection, claim, claim.limit - 1, *kind, **like)
+    rows = lead + _pick(connection, claim, claim.limit - 1, *kind, **like)
+    return sorted(rows, key=lambda row: row.id)  # the order in which it would be sent again
 
 
 def _lease(connection, claim, rows, vault):
@@ -286,7 +288,7 @@ def _accepted(row, one):
 
 
 def _otherwise(row, one, rule):
-    if row.state != SENDING or row.owner != one.owner:
+    if row.state != SENDING or (row.owner, row.attempts) != (one.owner, one.attempt):
         return None
     state = one.state
     if state == UNCERTAIN:

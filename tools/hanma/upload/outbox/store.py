@@ -203,7 +203,7 @@ class Store:
         """Write down a claimed item's answer: accepted, refused, queued (again, not before again_ms) or uncertain (by the
         table's rule). Returns a Future of the state it has then."""
         settled = delivery.Settlement(
-            item.id, item.owner, item.content_hash, state, code, self._sealed(message), again_ms, self._clock()
+            item.id, item.owner, item.attempt, item.content_hash, state, code, self._sealed(message), again_ms, self._clock()
         )
         return self._writer.submit("settle", settled)
 

@@ -19,7 +19,7 @@ def purge_media(connection, site, now_ms, days):
     """Delete the pictures of what was accepted that long ago. Returns how many records had some."""
     before_ms = now_ms - days * _DAY_MS
     over = select(RECORD.c.id).where(RECORD.c.site == site, RECORD.c.state == ACCEPTED, RECORD.c.accepted_ms <= before_ms)
-    mine = select(MEDIA.c.record_id.distinct()).where(MEDIA.c.record_id.in_(over))
+    mine = select(MEDIA.c.record_id).distinct().where(MEDIA.c.record_id.in_(over))
     ids = connection.scalars(mine).all()
     connection.execute(delete(MEDIA).where(MEDIA.c.record_id.in_(ids)))
     return len(ids)
