@@ -72,10 +72,6 @@ class Modem:
         `timeout`."""
         return borrow("speech").say(self, text)
 
-    def hush(self):
-        """Awaited: stop speaking."""
-        return borrow("speech").hush(self)
-
     def complain(self):
         """No peer answers through a call that claims to be up: climb the ladder from its lowest rung."""
         self.counters["complaints"] += 1

@@ -18,18 +18,13 @@ async def say(modem, text):
     if "spoken" in modem._waits:
         raise ModemError("busy", "say")
     timeout_ms = _SPEECH_MS + _SPEECH_CHAR_MS * len(text)
-    await late.supported(late.ask(modem, "spoken", rows.speak(text), timeout_ms))
+    await late.supported(late.ask(modem, "spoken", (rows.SPEAK % ucs2(text),), timeout_ms))
 
 
-async def hush(modem):
-    """See Modem.hush()."""
-    late = borrow("late")
-    rows = late.rows(modem, "_speech")
-    speaking = modem._waits.get("spoken")
-    if speaking and rows.HUSH_MS:  # its end is told, and nothing can be said before
-        speaking.finish()
-        await modem._try(late.ask(modem, "spoken", rows.HUSH, rows.HUSH_MS))
-    else:
-        await modem._ask(rows.HUSH)
-        if speaking:
-            speaking.finish()
+def ucs2(text):
+    """Return text in UCS2, as hex; what needs two units becomes a question mark."""
+    digits = b""
+    for i in range(len(text)):
+        code = ord(text[i : i + 1])  # a slice: what an index or a loop takes out of a text, MicroPython keeps for ever
+        digits += b"%04X" % (code if code < 65536 else 63)
+    return digits

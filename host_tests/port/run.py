@@ -25,6 +25,7 @@ def _prepare():
 
     gc.collect()
     before = gc.mem_alloc()
+    import socket  # noqa: F401  (C on the chip)
     import ssl  # noqa: F401
 
     import esp32  # noqa: F401
