@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from terminal import alarms
 from terminal.alarm_kinds import KINDS, row
 
-NAMES = [line.split("|")[0] for line in KINDS.strip().split("\n")]
+NAMES = [line.split("|")[0] for line in "".join(KINDS).split("\n") if line]
 
 
 def play(*steps):

@@ -218,7 +218,7 @@ def test_the_document_names_every_answer_alarm_reason_and_field(document):
 
     from terminal.alarm_kinds import KINDS
 
-    kinds = [row.split("|")[0] for row in KINDS.strip().split("\n")]
+    kinds = [row.split("|")[0] for row in "".join(KINDS).split("\n") if row]
     words = [*ANSWERS, *REASONS, *FACTS, *kinds, *_COMMAND_FIELDS]
     document = (replay.ROOT / "docs" / document).read_text(encoding="utf-8")
     assert [word for word in words if f"`{word}`" not in document] == []

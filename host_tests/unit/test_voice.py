@@ -11,7 +11,7 @@ from terminal import interlock, phrases, voice
 from terminal.phrases import minutes, number, phrase, spelt
 
 SPEAK = ["speak"]
-PHRASES = {row.split("|")[0]: row.split("|")[1:] for row in phrases.PHRASES.strip().split("\n")}  # [urgency, text, timed]
+PHRASES = {row.split("|")[0]: row.split("|")[1:] for row in "".join(phrases.PHRASES).split()}  # [urgency, text, timed]
 
 
 def say(*names, minutes_left=None):
