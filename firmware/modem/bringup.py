@@ -9,6 +9,7 @@ import time
 
 from micropython import const
 
+from modem import late
 from modem.at import ModemError, text
 from modem.borrow import borrow
 from modem.channel import Command
@@ -235,7 +236,7 @@ async def _close_call(modem, rows):
 
 async def _finish(modem, name, row, timeout_ms):
     # The command's end is a URC that comes within timeout_ms, or with 0 its result.
-    return await modem._try(borrow("late").ask(modem, name, row, timeout_ms) if timeout_ms else _outcome(modem, row))
+    return await modem._try(late.ask(modem, name, row, timeout_ms) if timeout_ms else _outcome(modem, row))
 
 
 async def _outcome(modem, row):

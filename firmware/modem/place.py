@@ -6,6 +6,7 @@ Degrees are integers of 1e-7, times ms.
 
 import time
 
+from modem import late
 from modem.at import ModemError
 from modem.borrow import borrow
 
@@ -15,7 +16,7 @@ _CLOCK = (b"AT+CCLK?", b"+CCLK:", 2000)  # what all families have
 
 async def network_time_ms(modem):
     """See Modem.network_time_ms()."""
-    rows = borrow("late").rows(modem, "_place")
+    rows = late.rows(modem, "_place")
     clock_ms = borrow("gsm").clock_ms
     now_ms = clock_ms(await modem._ask(rows.CLOCK))
     if now_ms is None and rows.CLOCK != _CLOCK:
@@ -25,7 +26,7 @@ async def network_time_ms(modem):
         if rows.ASK_TIME:
             await modem.channel.ask(row)
             row = rows.ASK_TIME
-        value = await borrow("late").ask(modem, "time_set", row, modem.dialect.LINK_MS)
+        value = await late.ask(modem, "time_set", row, modem.dialect.LINK_MS)
         now_ms = rows.server_ms(value) if rows.server_ms else clock_ms(await modem._ask(rows.CLOCK))
     return now_ms
 
@@ -34,7 +35,6 @@ async def cell_location(modem):
     """See Modem.cell_location()."""
     if modem.cause is not None:
         raise ModemError("no_data_call", "modem")
-    late = borrow("late")
     rows = late.rows(modem, "_place")
     token = (modem.settings.get("lbs_token") or "").encode()
     for row in rows.LOCATE_SETUP:
@@ -56,7 +56,6 @@ async def cell_location(modem):
 
 async def gnss_fix(modem):
     """See Modem.gnss_fix()."""
-    late = borrow("late")
     rows = late.rows(modem, "_place")
     supported = late.supported
     if modem._gnss is None:

@@ -2,8 +2,8 @@
 
 from micropython import const
 
+from modem import late
 from modem.at import ModemError
-from modem.borrow import borrow
 
 _SPEECH_MS = const(5000)  # and the time for each character, slow speech
 _SPEECH_CHAR_MS = const(350)
@@ -11,7 +11,6 @@ _SPEECH_CHAR_MS = const(350)
 
 async def say(modem, text):
     """See Modem.say()."""
-    late = borrow("late")
     rows = late.rows(modem, "_speech")
     if 4 * len(text) > rows.DIGITS:
         raise ModemError("too_long", "say")

@@ -53,8 +53,8 @@ class Malformed(Exception):
 def uplink(code, content):
     """Return the bytes of one uplink. code: LOGIN .. ALARM. content: dict, text, or bytes of JSON."""
     named = '"actionName":"%s",' % _NAMES[code] if code in _NAMES else ""
-    body = content.decode() if isinstance(content, bytes) else _dumps(content)
-    return ('{"actionCode":"%s",%s"content":%s}' % (code, named, body)).encode()
+    body = content if isinstance(content, bytes) else _dumps(content).encode()
+    return b"".join((('{"actionCode":"%s",%s"content":' % (code, named)).encode(), body, b"}"))  # one copy of the body, no more
 
 
 def answer(code, text, timestamp_ms, job=None):
