@@ -2,7 +2,6 @@
 
 from micropython import const
 
-from modem import late
 from modem.at import ModemError
 
 _SPEECH_MS = const(5000)  # and the time for each character, slow speech
@@ -11,6 +10,8 @@ _SPEECH_CHAR_MS = const(350)
 
 async def say(modem, text):
     """See Modem.say()."""
+    from modem import late  # here: without it this module is pure
+
     rows = late.rows(modem, "_speech")
     if 4 * len(text) > rows.DIGITS:
         raise ModemError("too_long", "say")
