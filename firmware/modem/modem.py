@@ -3,7 +3,7 @@
 Owns the channel, the sockets, the facts read off the modem (identity, signal, cause of being down) and the memory of
 the recovery ladder. `run()` keeps all of it going and never gives up. What is needed while there is no data call, or
 for one call, is in modules that are borrowed and know this one's inside: modem.bringup, modem.steps, modem.dial,
-modem.place, modem.speech.
+modem.place, modem.satellites, modem.speech.
 Times are in ms unless named otherwise, levels in dBm.
 """
 
@@ -66,7 +66,7 @@ class Modem:
         """Awaited: return None while there is no fix, else (latitude, longitude in 1e-7 degrees, accuracy in dm, ms
         since 1970 or None, speed in cm/s). The first call switches the receiver on. Raises ModemError
         `unsupported`."""
-        return borrow("place").gnss_fix(self)
+        return borrow("satellites").gnss_fix(self)
 
     def say(self, text):
         """Awaited: speak text; returns when it is spoken. Raises ModemError: `unsupported`, `too_long`, `busy`,

@@ -130,12 +130,13 @@ class Desk:
         reader: the task that runs the session and returns the exception that ended it.
         """
         tasks = [asyncio.create_task(self._send_answers(session))]
-        for _ in range(_SENDERS):
-            tasks.append(asyncio.create_task(self._send_reports(session)))
         try:
             request = self._profile.time_request(self._parts.clock.boot_ms())
             if request:
                 await session.publish(request[0], request[1], 1, _ACK_MS)
+            await self._send_heartbeat(session)  # the long one that tells everything has the heap to itself
+            for _ in range(_SENDERS):
+                tasks.append(asyncio.create_task(self._send_reports(session)))
             while not reader.done():
                 await self._send_heartbeat(session)
                 for task in tasks:

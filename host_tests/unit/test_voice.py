@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from modem import simcom_speech
 from terminal import interlock, phrases, voice
-from terminal.phrases import minutes, number, phrase, spelt
+from terminal.numerals import minutes, number, spelt
+from terminal.phrases import phrase
 
 SPEAK = ["speak"]
 PHRASES = {row.split("|")[0]: row.split("|")[1:] for row in "".join(phrases.PHRASES).split()}  # [urgency, text, timed]
