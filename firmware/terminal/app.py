@@ -26,7 +26,7 @@ _RX_BYTES = const(4096)  # a third of a second at 115200 baud; the default of 25
 _TX_BYTES = const(2048)
 
 
-# Settings that a room asks for again and again; what it takes when it is made is forgotten after that.
+# Settings that a room asks for again and again; what it takes when it is made is forgotten after that, as is the board's data.
 _LASTING = (
     "host",
     "port",
@@ -65,6 +65,8 @@ def build():
     parts.guard.attach(herald.hear)
     _add_tasks(supervisor, parts, modem, link, desk, herald, speaker, lamp)
     parts.config.in_force = {name: parts.config[name] for name in _LASTING}
+    parts.board = {"name": parts.board["name"]}
+    sys.modules.pop("board", None)
     return supervisor, link.leave
 
 
