@@ -176,7 +176,9 @@ def crash(elapsed_s, is_power_on=False):
     return ("reboot", elapsed_s, True, True, False, is_power_on)
 
 
-@pytest.mark.parametrize(("elapsed_s", "is_power_on", "left_s"), [(40, False, 160), (60, False, 140), (61, False, 600), (40, True, 600)])
+@pytest.mark.parametrize(
+    ("elapsed_s", "is_power_on", "left_s"), [(40, False, 160), (60, False, 140), (61, False, 600), (40, True, 600)]
+)
 def test_a_wait_goes_on_over_a_reset_of_a_minute_that_was_no_power_on(play, elapsed_s, is_power_on, left_s):
     assert play(("tick", 400), crash(elapsed_s, is_power_on)).next_s == left_s - 60
     assert play(("tick", 400), crash(elapsed_s, is_power_on), ("tick", left_s - 1)).powered is False
