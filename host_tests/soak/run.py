@@ -24,7 +24,7 @@ CONFIG = {
     "heartbeat_s": 300,
     "full_heartbeat_s": 3600,
 }
-WORLD = {"rtt_ms": 60, "slack_ms": (5000, 30000)}
+WORLD = {"rtt_ms": 60, "slack_ms": (5000, 25000)}
 _HOST_PARTS = ("port", "sim", "soak")
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 
@@ -45,7 +45,7 @@ class Seen:
         return sum(life[name] for life in self.lives)
 
 
-def live(days, seed, directory, config=None, world=None, timeout_s=900, progress=None):
+def live(days, seed, directory, config=None, world=None, timeout_s=900, progress=None, family="a76xx"):
     """Live a month of so many days; returns (Month, Seen). AssertionError with the console when a life breaks off."""
     directory = pathlib.Path(directory).resolve()
     directory.mkdir(parents=True, exist_ok=True)
@@ -54,7 +54,7 @@ def live(days, seed, directory, config=None, world=None, timeout_s=900, progress
     code = _compiled(directory / "code")
     _provision(directory)
     seen = Seen()
-    config, world = dict(CONFIG, **(config or {})), dict(WORLD, **(world or {}))
+    config, world = dict(CONFIG, **(config or {})), dict(WORLD, family=family, **(world or {}))
     for number, life in enumerate(month.lives):
         result = _live_once(directory, number, life, month, (code, tree), config, world, timeout_s)
         seen.lives.append(result)
