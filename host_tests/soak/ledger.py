@@ -147,6 +147,7 @@ def stuck(lines, least_ms=60000):
             level = line[3]
         elif line[1] in ("boot", "end"):
             is_on = line[1] == "boot"
+            is_stuck = is_stuck and line[2] != "power"  # what sticks when the power comes back is told again
         else:
             continue
         count += since is not None and line[0] - since >= least_ms

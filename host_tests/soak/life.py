@@ -258,7 +258,7 @@ class Life:
             self._broker_runs(True)
 
     def _clock(self, error_ms):
-        """From now on the network tells a time that is wrong by so much; a terminal that knows the time does not ask."""
+        """From now on the network tells a time that is wrong by so much, to a terminal that asks."""
         right_ms = self.scenario["unix_ms"] + self.world.ms
         self.core.radio.set_time(self.world.ms, right_ms + error_ms)
 

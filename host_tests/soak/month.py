@@ -148,10 +148,12 @@ class Month:
                 self._add(at + self._between(20 * MINUTE, 2 * HOUR), "site", "refuse", 0)
             if self._chance(12) or day == 0:
                 self._plan_pair(start + self._between(8 * HOUR, 20 * HOUR), self._between(2 * MINUTE, 20 * MINUTE), "rival")
-            if self._chance(15) or day == 0:
+            if self._chance(25) or day == 0:
                 self._plan_stuck(start)
             if self._chance(20):  # the network tells another time while the terminal runs
-                self._add(start + self._between(0, DAY), "site", "clock", self._random.choice((-1, 1)) * self._between(HOUR, DAY))
+                at = start + self._between(0, DAY)
+                self._add(at, "site", "clock", self._random.choice((-1, 1)) * self._between(HOUR, DAY))
+                self._add(at + self._between(10 * MINUTE, 30 * HOUR), "site", "clock", 0)
             for hour in (5, 11, 17, 23):
                 self._add(start + hour * HOUR + 59 * MINUTE, "site", "heap")
 

@@ -34,6 +34,7 @@ _REPEATS = 32
 _DOUBLED_MOST_S = 14400
 _RESUMES, _RESUMES_MS = 3, 600000
 _STOP_MS = 1000  # at once
+_ASKED_TWICE_MS = 23 * 3600000
 _PUBACK_MS = 200  # the order was there so long before its acknowledgement came back
 _ACK_PATIENCE_S = 20
 _NEVER = float("inf")
@@ -61,6 +62,7 @@ class Observer:
         self._job = None
         self._barred = self._out = False
         self._clock_wrong = self._network_wrong = False  # what the terminal was told, and what it would be told now
+        self._wrong_since = 0
         self._answered = []  # (id, action) of the last orders
         self._doubled = 0
         self._sum_ms = 0  # of good link in this emergency, as the terminal may see it at the most
@@ -192,9 +194,15 @@ class Observer:
 
     def _on_knob(self, name, *values):
         if name == "clock":
+            self._clock_wrong = self._is_clock_wrong()
             self._network_wrong = bool(values[0])
+            self._wrong_since = self._now
             if self.line.login_since is None:
                 self._clock_wrong = self._network_wrong
+
+    def _is_clock_wrong(self):
+        """A terminal that knows the time asks once a day; it believes another time that it is told twice."""
+        return self._clock_wrong or self._network_wrong and self._now - self._wrong_since >= _ASKED_TWICE_MS
 
     def _on_weld(self, level):
         self._still_since = None if level else self._now
@@ -295,7 +303,7 @@ class Observer:
         age_s = (self._now + self._s["month_unix_ms"] - content["issued_ms"]) // 1000 if "issued_ms" in content else 0
         is_aged = age_s > self._s["command_max_age_s"] or age_s < -_AHEAD_S
         near = min(abs(age_s - self._s["command_max_age_s"]), abs(age_s + _AHEAD_S)) <= _EDGE_S
-        if "issued_ms" in content and (self._clock_wrong or near):
+        if "issued_ms" in content and (self._is_clock_wrong() or near):
             return "may"
         return "no" if is_aged else "yes"
 

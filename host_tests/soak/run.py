@@ -13,7 +13,7 @@ from host_tests.soak.month import START_UNIX_MS, Month
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEVICE_ID = "W00000001"
 HEAP = "6M"
-FLASH_BLOCKS = 64  # 256 KiB for settings and outbox
+FLASH_BLOCKS = 14  # 56 KiB for settings and outbox: an outage of days fills them
 
 # What differs from a terminal's defaults, and why; all of it is printed.
 CONFIG = {

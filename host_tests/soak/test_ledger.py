@@ -90,7 +90,9 @@ def test_a_contact_that_sticks_for_a_minute_without_the_relay_must_be_told_of():
     assert ledger.stuck([*START, [90_000, "edge", 21, 1], stick, let_go]) == 0
     assert ledger.stuck([*START, [90_000, "edge", 21, 1], stick, [350_000, "edge", 21, 0], let_go]) == 0
     assert ledger.stuck([*START, [90_000, "edge", 21, 1], stick, [330_000, "edge", 21, 0], let_go]) == 1
-    assert ledger.stuck([*START, stick, [250_000, "end", "power"], [380_000, "boot", "power"], let_go]) == 1
+    cut = [[250_000, "end", "power"], [280_000, "boot", "power"]]
+    assert ledger.stuck([*START, stick, *cut, let_go]) == 1
+    assert ledger.stuck([*START, stick, *cut, [280_000, "knob", "stick", True], let_go]) == 2
 
 
 def test_a_recovery_is_counted_from_the_end_of_the_last_fault_to_the_login():

@@ -306,6 +306,11 @@ def test_a_ban_outlives_a_power_cut():
     assert laws(START, ban, cut, edge(30 * _MINUTE, 1), end(31 * _MINUTE)) == ["emergency while forbidden"]
 
 
+def test_a_network_that_tells_another_time_for_a_day_is_believed():
+    wrong = [30 * _S, "knob", "clock", _HOUR]
+    assert laws(START, wrong, heartbeat(_HOUR), order(24 * _HOUR, 1, "on"), end(25 * _HOUR)) == []
+
+
 def test_a_network_that_tells_another_time_changes_nothing_for_a_terminal_that_knows_it():
     wrong = [30 * _S, "knob", "clock", _HOUR]
     assert laws(START, wrong, order(_MINUTE, 1, "on"), end(2 * _MINUTE)) == ["a valid order is obeyed"]
