@@ -81,7 +81,8 @@ def settings_text():
         + " bytes on the UART take no time and the modem answers commands at once; in quiet times timers are late"
         " together: to the next 25 s while the session stands and the welder is unpowered, else to the next 5 s;"
         " borrowed modules are parsed once a boot.\n"
-        + "Data files on VfsLfs2 of %d KiB, so small that an outage of days fills it, with counted erases; NVS erases are reckoned: one for each 126 entries written.\n"
+        + f"Data files on VfsLfs2 of {4 * run.FLASH_BLOCKS} KiB, so small that an outage of days fills it, with counted erases;"
+        " NVS erases are reckoned: one for each 126 entries written.\n"
         "recovery_max_s: end of the last fault to the login. Heap: the whole process, less the world's at its start."
     )
 
