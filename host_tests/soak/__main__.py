@@ -76,8 +76,8 @@ def figures(month, seen, family="a76xx"):
 def settings_text():
     """Say what differs from a terminal on a site."""
     return (
-        "Not as on a site: heartbeat_s %(heartbeat_s)d, full_heartbeat_s %(full_heartbeat_s)d, keepalive_s %(keepalive_s)d, no"
-        " TLS;" % run.CONFIG
+        "Not as on a site: heartbeat_s %(heartbeat_s)d, full_heartbeat_s %(full_heartbeat_s)d, keepalive_s %(keepalive_s)d,"
+        " position_period_s %(position_period_s)d, no TLS;" % run.CONFIG
         + " bytes on the UART take no time and the modem answers commands at once; in quiet times timers are late"
         " together: to the next 25 s while the session stands and the welder is unpowered, else to the next 5 s;"
         " borrowed modules are parsed once a boot.\n"

@@ -126,13 +126,13 @@ def _summed(boots, gaps):
 
 
 def alarms(lines):
-    """Return {kind: how many began}, as the platform has learnt."""
+    """Return {kind: how many began}, as the platform has learnt; one without a duration begins too."""
     begun = {}
     for line in lines:
         if line[1] == "msg" and line[2].endswith("/up"):
             message = json.loads(line[3])
             content = message["content"]
-            if message["actionCode"] == "E0" and "end" not in content:
+            if message["actionCode"] == "E0" and content.get("end", content.get("start")) == content.get("start"):
                 begun.setdefault(content["kind"], set()).add((content.get("boot"), content.get("seq")))
     return {kind: len(names) for kind, names in begun.items()}
 

@@ -23,6 +23,7 @@ CONFIG = {
     "keepalive_s": 600,
     "heartbeat_s": 300,
     "full_heartbeat_s": 3600,
+    "position_period_s": 900,
 }
 WORLD = {"rtt_ms": 60, "slack_ms": (5000, 25000)}
 _HOST_PARTS = ("port", "sim", "soak")

@@ -79,9 +79,10 @@ def test_orders_are_obeyed_refused_late_or_unanswered():
 
 
 def test_alarms_are_counted_by_their_begin_and_once():
-    tamper = {"kind": "tamper", "boot": 1, "seq": 2}
-    lines = [_up(20, "E0", tamper), _up(21, "E0", tamper), _up(30, "E0", dict(tamper, seq=3, end=5))]
-    assert ledger.alarms(START + lines) == {"tamper": 1}
+    tamper = {"kind": "tamper", "boot": 1, "seq": 2, "start": 3}
+    dropped = {"kind": "records_dropped", "boot": 1, "seq": 4, "start": 7, "end": 7}
+    lines = [_up(20, "E0", tamper), _up(21, "E0", tamper), _up(30, "E0", dict(tamper, seq=3, end=5)), _up(40, "E0", dropped)]
+    assert ledger.alarms(START + lines) == {"tamper": 1, "records_dropped": 1}
 
 
 def test_a_contact_that_sticks_for_a_minute_without_the_relay_must_be_told_of():
