@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 
 import pytest
@@ -328,6 +329,20 @@ def test_an_accepted_record_answers_for_its_identity(store):
     assert store.state("gate", (ID,), "shantou") == "queued"
     accept(store)
     assert store.state("gate", (ID,), "shantou") == "accepted"
+
+
+def test_one_look_at_a_table_tells_the_same_as_asking_for_each_record(store):
+    for number, name in (("1", "张三"), ("2", "李四"), ("3", "王五")):
+        store.put(replace(prepared("gate", number, name=name), known_as=((None,),)))
+    accept(store)
+    [item] = claim(store)
+    store.settle(item, "refused")
+    store.put(prepared("gate", "3", name="王六"))
+    store.put(prepared("worker_out", "4"))
+    told = store.states("gate", "shantou")
+    asked = [("1",), ("2",), ("3",), ("4",), (None,)]
+    assert [told(one) for one in asked] == [store.state("gate", one, "shantou") for one in asked]
+    assert {told(one) for one in asked} == {"accepted", "refused", "queued", None}
 
 
 # Many at once
