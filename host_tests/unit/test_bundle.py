@@ -151,7 +151,8 @@ def test_a_key_that_no_device_knows_is_refused(take_bundle):
 
 
 def test_a_signature_by_another_key_under_a_known_name_is_refused(take_bundle):
-    assert take_bundle(forge.case(forge.bundle(sign=lambda _key, signed: forge.right_signature("C", signed))))[0] == "wrong_signature"
+    data = forge.bundle(sign=lambda _key, signed: forge.right_signature("C", signed))
+    assert take_bundle(forge.case(data))[0] == "wrong_signature"
 
 
 def test_a_retired_key_signs_nothing_any_more_and_the_other_still_does(take_bundle):
