@@ -29,8 +29,9 @@ def mount():
     """Mount the image, when there is one, at "/" as the ESP32's `_boot.py` does; a blank one is formatted."""
     if not hanma_port.has("flash.img"):
         return
-    import partition
     import socket  # noqa: F401  (from now on no file of the host can be imported)
+
+    import partition
 
     device = partition.Partition.find(partition.Partition.TYPE_DATA, label="vfs")[0]
     vfs.umount("/")

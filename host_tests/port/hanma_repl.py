@@ -1,8 +1,8 @@
 """Carries out what the console of a board is given: the half of the REPL that runs in MicroPython.
 
-State: the pipes `repl_in` (a line "boot kind" for each piece, whose text is the file `repl_source`) and `repl_out` ("boot ready", "boot done")
-in the chip's state directory. kind is "raw" (output, 0x04, exception, 0x04) or "exec" or "single" (the friendly REPL's). boot is the
-number of this start: what was meant for an earlier one is not carried out.
+State: the pipes `repl_in` (a line "boot kind" for each piece, whose text is the file `repl_source`) and `repl_out` ("boot ready",
+"boot done") in the chip's state directory. kind is "raw" (output, 0x04, exception, 0x04) or "exec" or "single" (the friendly
+REPL's). boot is the number of this start: what was meant for an earlier one is not carried out.
 """
 
 import io
