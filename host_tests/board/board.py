@@ -4,23 +4,20 @@ State: the process and a connection to its control channel. What the board keeps
 outlives it; a Board of the same directory goes on with it.
 """
 
-import base64
 import json
 import pathlib
-import shutil
 import subprocess
 import sys
 
 from hanma import toolchain
+from host_tests.board import image
 from host_tests.sim.control import Control
 
-_DUMP = pathlib.Path(__file__).parent / "dump_image.py"
 _END_S = 10
-_KEPT = ("flash.img", "partitions.json", "nvs.json")
 
 
 class BoardError(Exception):
-    """The board's process did not start, or its file system cannot be read."""
+    """The board's process did not start; the text is the end of its log."""
 
 
 class Board:
@@ -57,9 +54,8 @@ class Board:
             self._command += [f"--{name.replace('_', '-')}", str(value)] if value is not None else []
         self._command += [] if is_on else ["--off"]
         self._process = None
-        for name in _KEPT if template else ():
-            if (pathlib.Path(template) / name).exists():
-                shutil.copyfile(pathlib.Path(template) / name, self.directory / name)
+        if template:
+            image.copy(template, self.directory)
 
     def __enter__(self):
         self.start()
@@ -126,32 +122,8 @@ class Board:
 
     def nvs(self):
         """Return {namespace: {key: bytes or int}} of its key-value store."""
-        try:
-            spaces = json.loads((self.directory / "nvs.json").read_text())
-        except FileNotFoundError:
-            return {}
-        return {
-            space: {key: entry["i32"] if "i32" in entry else bytes.fromhex(entry["blob"]) for key, entry in keys.items()}
-            for space, keys in spaces.items()
-        }
+        return image.read_nvs(self.directory)
 
     def files(self):
-        """Return {path without the first slash: bytes} of its file system; BoardError when that cannot be mounted."""
-        table = json.loads((self.directory / "partitions.json").read_text())
-        part = next(part for part in table if part["label"] == "vfs")
-        return read_files(self.directory / "flash.img", part["address"], part["size"])
-
-
-def read_files(image, address, size):
-    """Return {path: bytes} of the LittleFS at this address of an image, read from a copy; BoardError when it does not mount."""
-    copy = pathlib.Path(f"{image}.read")
-    shutil.copyfile(image, copy)
-    command = [toolchain.micropython(), "-X", "heapsize=16M", _DUMP, copy, address, size]
-    try:
-        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
-    finally:
-        copy.unlink()
-    if done.returncode:
-        raise BoardError(done.stdout[-500:] + done.stderr[-500:])
-    pairs = map(json.loads, done.stdout.splitlines())
-    return {path: base64.b64decode(content) for path, content in pairs}
+        """Return {path without the first slash: bytes} of its file system; image.ImageError when that cannot be mounted."""
+        return image.read_files(self.directory)
