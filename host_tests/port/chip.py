@@ -386,10 +386,15 @@ def _levels(edges):
     return {edge["pin"]: edge["level"] for edge in edges}
 
 
-def standins_bytes(micropython, time_factor=1, timeout_s=20):
-    """Return how many bytes of MicroPython's heap the stand-ins take with that binary."""
+def standins_bytes(micropython, time_factor=1, timeout_s=20, tree=None):
+    """Return how many bytes of MicroPython's heap the stand-ins take with that binary.
+
+    tree: a staged one, whose lib/umqtt stands in for what the chip's image has frozen.
+    """
     directory = pathlib.Path(tempfile.mkdtemp(prefix="hanma-chip-"))
     (directory / "flash").mkdir()
+    if tree is not None:
+        shutil.copytree(pathlib.Path(tree) / "lib" / "umqtt", directory / "flash" / "lib" / "umqtt")
     try:
         with Chip(
             directory / "flash", directory / "state", micropython=micropython, time_factor=time_factor

@@ -7,6 +7,7 @@ power at the so many-th write to flash from then on.
 In virtual time there is no chip runner; `virtual.py` puts its own functions in place of `tell` and the files.
 """
 
+import io
 import json
 import os
 
@@ -20,6 +21,9 @@ RESET_CAUSE = int(os.getenv("HANMA_RESET_CAUSE") or 1)
 on_edge = lambda pin, level: None  # noqa: E731 (virtual time puts its own here)
 _memory = {}  # the state files of a chip that has no directory
 _fifo = None
+# A state file passes through these, made here: on the chip NVS and RTC memory take no heap of MicroPython's for what they keep.
+_room = bytearray(2048)
+_text = io.BytesIO(2048)
 _word = bytearray(32)
 _host = vfs.VfsPosix()
 open_host = _host.open  # (path, mode): a file of the host
@@ -63,19 +67,33 @@ def read_word(name):
 
 def read_json(name):
     """Return the value of a JSON state file, or an empty dict when there is none."""
+    if STATE:
+        try:
+            with open_host(STATE + "/" + name, "rb") as file:
+                size = file.readinto(_room)
+        except OSError:
+            return {}
+        if size < len(_room):
+            return json.loads(memoryview(_room)[:size]) if size else {}
     text = read_text(name)
     return json.loads(text) if text else {}
 
 
 def write_json(name, value):
     """Write a JSON state file whole: a killed process leaves the old or the new one."""
-    text = json.dumps(value)
     if not STATE:
-        _memory[name] = text
+        _memory[name] = json.dumps(value)
         return
+    _text.seek(0)
+    json.dump(value, _text)
+    left = _text.tell()
+    _text.seek(0)
     path = STATE + "/" + name
-    with open_host(path + ".new", "w") as file:
-        file.write(text)
+    with open_host(path + ".new", "wb") as file:
+        while left:
+            piece = memoryview(_room)[: min(left, len(_room))]
+            left -= _text.readinto(piece)
+            file.write(piece)
     _host.rename(path + ".new", path)
 
 

@@ -10,10 +10,11 @@ import pytest
 
 from hanma.bench import certificates, journal
 from hanma.bench.broker import EmbeddedBroker
-from hanma.bench.carriage import Iotda, Plain
 from hanma.bench.people import People
 from hanma.bench.platform import Platform, PlatformError, wall_clock_ms
-from hanma.bench.records import Certificate, Device, Guardian, Permit, Welder
+from hanma.bench.records import Device, Permit
+from hanma.carriage import Iotda, Plain
+from hanma.jobs import Certificate, Guardian, Welder
 
 pytestmark = pytest.mark.slow  # real processes and sockets: not for `make check`
 

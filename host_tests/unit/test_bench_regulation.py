@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hanma.bench.eligibility import Register, china_date, is_fit
-from hanma.bench.records import Certificate, Device, Guardian, Permit, Settings, Welder
+from hanma.bench.records import Device, Permit, Settings
 from hanma.bench.refusals import REFUSALS
 from hanma.bench.regulation import Regulation, Switching
+from hanma.jobs import Certificate, Guardian, Welder
 
 NOW = 1_800_000_000_000  # 2027-01-15 16:00 in China
 DAY = 86_400_000

@@ -13,7 +13,7 @@ import re
 import pytest
 from PIL import Image
 
-from hanma.mock import jiangsu, shantou, shantou_fields
+from hanma.mock import jiangsu, shantou, shantou_fields, shantou_options
 from host_tests.upload.served import serving
 
 _GOLDEN = pathlib.Path(__file__).parent / "golden"
@@ -78,9 +78,9 @@ def _filled(body, photo, token=""):
 
 @pytest.fixture
 def shantou_platform():
-    with serving(shantou, shantou.Options(may_be_empty=_EMPTY, decode_images=True)) as served:
+    with serving(shantou, shantou_options.Options(may_be_empty=_EMPTY, decode_images=True)) as served:
         # Of the user name "admin", as in the document's example.
-        credentials = {"access_id": "21232f297a57a5a743894a0e4a801fc3", "access_secret": shantou.Options.secret}
+        credentials = {"access_id": "21232f297a57a5a743894a0e4a801fc3", "access_secret": shantou_options.Options.secret}
         answer = served.client.post("/api/openapi/getaccesstoken", json=credentials).json()
         served.token = answer["datacontext"]["accessToken"]
         yield served

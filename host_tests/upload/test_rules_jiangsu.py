@@ -5,18 +5,17 @@ from datetime import date, timedelta
 import pytest
 
 from hanma.upload import catalogue, rules_jiangsu
-from hanma.upload.record import Record
 
 TODAY = date(2026, 11, 21)
 TABLES = catalogue.load("jiangsu").tables
 
 
 def warned(key, risk_points=(), **values):
-    record = Record("jiangsu", key, values)
-    found = rules_jiangsu.check(record, TABLES[key], TODAY, set(risk_points))
-    assert all(not one.grave for one in found)
-    assert all(one.text("zh") and one.text("en") and one.remedy("zh") and one.remedy("en") for one in found)
-    return [one.rule.name for one in found]
+    found = rules_jiangsu.check(values, TABLES[key], TODAY, set(risk_points))
+    for rule, name, words in found:
+        assert rule.severity == "warning" and TABLES[key].field(name)
+        assert all(getattr(rule, text).format(**words) for text in ("zh", "en", "zh_do", "en_do"))
+    return [rule.name for rule, _, _ in found]
 
 
 def test_a_source_without_its_risk_point_is_warned_of():
@@ -66,9 +65,8 @@ def test_certificates_that_end_are_warned_of_within_sixty_days(days, names):
 
 @pytest.mark.parametrize(("days", "within"), [(30, 30), (31, 60)])
 def test_thirty_and_sixty_days_are_told_apart(days, within):
-    record = Record("jiangsu", "person", {"endDate": TODAY + timedelta(days=days)})
-    found = rules_jiangsu.check(record, TABLES["person"], TODAY, set())
-    assert found[0].words["within"] == within
+    found = rules_jiangsu.check({"endDate": TODAY + timedelta(days=days)}, TABLES["person"], TODAY, set())
+    assert found[0][2]["within"] == within
 
 
 def test_a_danger_open_past_its_limit_is_warned_of():

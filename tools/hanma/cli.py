@@ -128,7 +128,9 @@ def tools_command():
 
 
 _mount("bench", "hanma.bench.cli", "bench")
+_mount("upload", "hanma.upload.cli", "upload")
 _mount("mock", "hanma.mock.cli", "mock")
+_mount("release", "hanma.release.cli", "device")
 
 _TOOLS = {
     "MicroPython": toolchain.micropython,

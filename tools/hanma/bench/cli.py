@@ -17,13 +17,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from ..carriage import PROFILES
+from ..jobs import Certificate, Guardian, Welder
 from . import certificates, sample
 from . import journal as journal_file
 from .broker import EmbeddedBroker
-from .carriage import PROFILES
 from .people import People, new_ref
 from .platform import Platform, PlatformError, wall_clock_ms
-from .records import Certificate, Device, Guardian, Permit, Welder
+from .records import Device, Permit
 from .screen import Screen, people_keys
 
 app = typer.Typer(no_args_is_help=True, help=(

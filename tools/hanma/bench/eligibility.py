@@ -5,7 +5,7 @@ Times are integer milliseconds since 1970; a certificate is valid through its la
 
 from datetime import datetime, timedelta, timezone
 
-from .records import CertificateVerdict, PermitUsed
+from ..jobs import CertificateVerdict, PermitUsed
 from .refusals import refusal
 
 _CHINA = timezone(timedelta(hours=8))

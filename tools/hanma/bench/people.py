@@ -12,7 +12,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from .records import Device, Guardian, Job, Permit, Welder
+from ..jobs import Guardian, Job, Welder
+from .records import Device, Permit
 
 # table -> (record, the field that is the key, the field the table is searched by)
 _TABLES = {

@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 import aiomqtt
 
-from .carriage import EVENT, RESPONSE, UP, Plain
+from ..carriage import EVENT, RESPONSE, UP, Plain
 from .device import DeviceView
 from .people import new_ref
 from .regulation import Regulation

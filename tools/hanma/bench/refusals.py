@@ -4,24 +4,7 @@ The articles are those of 重庆市电气焊“赋码监管”安全生产监督
 An article of 0 marks a reason of this bench, which the measure does not name.
 """
 
-from pydantic import BaseModel, ConfigDict
-
-
-class Refusal(BaseModel):
-    """One refusal: `code` for programs, `zh` and `en` for people, `article` of the measure (0: none)."""
-
-    model_config = ConfigDict(frozen=True)
-
-    code: str
-    article: int
-    zh: str
-    en: str
-
-    def text(self) -> str:
-        """Both languages on one line, the article first."""
-        article = f"第{self.article}条 " if self.article else ""
-        return f"{article}{self.zh} / {self.en}"
-
+from ..jobs import Refusal
 
 _TABLE = (
     ("device_unknown", 4, "此焊机没有赋码登记", "this welder has no registered code"),

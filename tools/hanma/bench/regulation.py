@@ -6,9 +6,10 @@ are integer milliseconds since 1970. A refused step leaves a job as it was, unle
 
 from typing import NamedTuple
 
+from ..jobs import Emergency, GuardianWord, Job, Refusal, SwitchedOff, SwitchedOn, WelderRef
 from .eligibility import check_certificate, check_permit
-from .records import Emergency, GuardianWord, Job, Settings, SwitchedOff, SwitchedOn, WelderRef
-from .refusals import Refusal, refusal
+from .records import Settings
+from .refusals import refusal
 
 
 class Outcome(NamedTuple):

@@ -5,8 +5,9 @@ They are made up; their references are fixed, so that a demonstration can name t
 
 from datetime import timedelta
 
+from ..jobs import Certificate, Guardian, Welder
 from .eligibility import china_date
-from .records import Certificate, Device, Guardian, Permit, Welder
+from .records import Device, Permit
 
 GOOD_WELDER, EXPIRED_WELDER, GUARDIAN = "w-good", "w-expired", "g-site"
 _HOUR_MS = 3_600_000

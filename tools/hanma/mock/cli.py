@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Optional
 import typer
 from rich.console import Console
 
-from hanma.mock import chongqing, jiangsu, server, shantou
+from hanma.mock import chongqing, jiangsu, server, shantou, shantou_options
 from hanma.mock.chongqing_store import StoreError
 from hanma.mock.faults import Faults
 from hanma.mock.ledger import Ledger, LedgerError
@@ -61,25 +61,26 @@ def shantou_command(
     cert: Cert = None,
     key: Key = None,
     control_token: ControlToken = None,
-    user: Annotated[str, typer.Option(help="User name; access_id is its MD5, lower case.")] = shantou.Options.user,
-    secret: Annotated[str, typer.Option(help="access_secret.")] = shantou.Options.secret,
+    user: Annotated[str, typer.Option(help="User name; access_id is its MD5, lower case.")] = shantou_options.Options.user,
+    secret: Annotated[str, typer.Option(help="access_secret.")] = shantou_options.Options.secret,
     token_life_s: Annotated[
         float, typer.Option("--token-life-s", min=0, help="Seconds that a token lives.")
-    ] = shantou.Options.token_life_s,
+    ] = shantou_options.Options.token_life_s,
     same_token: Annotated[
         bool, typer.Option("--same-token", help="Asked again, answer the live token instead of a new one.")
     ] = False,
     decode_images: Annotated[bool, typer.Option("--decode-images", help="Read each image whole.")] = False,
     failure_code: Annotated[
         str, typer.Option(help="Code of a refusal where an endpoint's list has no failure of its own.")
-    ] = shantou.Options.failure_code,
+    ] = shantou_options.Options.failure_code,
     may_be_empty: Annotated[
         Optional[list[str]],
         typer.Option("--may-be-empty", help='A required text that may be "": ENDPOINT.FIELD, such as team_exit.appointDate.'),
     ] = None,
 ):
     """Shantou (汕头): token, check and the eleven data endpoints."""
-    options = shantou.Options(user, secret, token_life_s, same_token, decode_images, failure_code, frozenset(may_be_empty or ()))
+    empty = frozenset(may_be_empty or ())
+    options = shantou_options.Options(user, secret, token_life_s, same_token, decode_images, failure_code, empty)
     serve(shantou.make_application, options, ledger, server.Binding(host, port, cert, key, control_token))
 
 

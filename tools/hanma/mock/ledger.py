@@ -14,6 +14,9 @@ import time
 # A text longer than this, or one with a data: prefix, is an image or an attachment.
 _LONG_CHARACTERS = 1024
 
+# Endpoints that take no records on any platform: listed, but in no total.
+_NO_RECORDS = ("token", "check")
+
 
 class LedgerError(Exception):
     """The ledger's file cannot be used."""
@@ -94,7 +97,7 @@ class Ledger:
             self._file.write(json.dumps(entry, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n")
 
     def counts(self):
-        """Return totals: {total, taken, refused, repeated, codes, endpoints: {key: {taken, refused, repeated}}}.
+        """Return {taken, refused, repeated, codes, endpoints: {key: {taken, refused, repeated}}}; the totals are of records.
 
         repeated counts bodies taken again with the same fingerprint at the same endpoint.
         """
@@ -107,9 +110,10 @@ class Ledger:
             one["repeated"] += entry["taken"] and identity in seen
             if entry["taken"]:
                 seen.add(identity)
-        totals = {name: sum(one[name] for one in endpoints.values()) for name in ("taken", "refused", "repeated")}
+        of_records = [one for key, one in endpoints.items() if key not in _NO_RECORDS]
+        totals = {name: sum(one[name] for one in of_records) for name in ("taken", "refused", "repeated")}
         codes = collections.Counter(entry["code"] for entry in self.entries)
-        return {"total": len(self.entries), **totals, "codes": dict(codes), "endpoints": dict(endpoints)}
+        return {**totals, "codes": dict(codes), "endpoints": dict(endpoints)}
 
     def close(self):
         """Close the file."""

@@ -25,7 +25,8 @@ from hanma.mock import faults as faulting
 # A form of exit papers may hold some tens of attachments of 1 MB.
 _BODY_MAX_B = 64 * 1024 * 1024
 _CUT_SHORT = '{"createtime": "2022-07-05 16:00:19", "errorcode": {"code'
-_STOP_S = 2.0
+# How long a request under way may still take when the server ends.
+_STOP_S = 1.0
 
 LEDGER = web.AppKey("ledger", object)
 FAULTS = web.AppKey("faults", object)
@@ -73,7 +74,7 @@ def application(ledger, faults):
 
 
 def _json(value, status=200):
-    return web.json_response(value, status=status, dumps=lambda given: json.dumps(given, ensure_ascii=False))
+    return web.json_response(value, status=status)
 
 
 @web.middleware
@@ -95,15 +96,22 @@ async def _carry_out_faults(request, handler):
     resource = request.match_info.route.resource
     if resource is None or resource.name is None:
         return await handler(request)
+    try:
+        # The whole request first: who waits, or is cut off, has sent everything.
+        await request.read()
+    except ConnectionError:
+        return web.Response()
     delay_s, fault = request.app[FAULTS].due(resource.name)
     if delay_s:
         await asyncio.sleep(delay_s)
     if fault is None:
         return await handler(request)
     request[_FAULT] = fault
-    before = fault.kind == "cut_before" or (fault.kind in ("http", "garbage") and not fault.after)
-    answer = await (request.read() if before else handler(request))
-    return answer if fault.kind in faulting.SPOKEN else _spoilt(request, fault)
+    if fault.kind in faulting.SPOKEN:
+        return await handler(request)
+    if fault.kind == "cut_after" or (fault.after and fault.kind != "cut_before"):
+        await handler(request)
+    return _spoilt(request, fault)
 
 
 def _spoilt(request, fault):
@@ -190,10 +198,10 @@ async def _listen(runner, binding, context):
 async def _serve(made, binding):
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    # signal.signal rather than the loop's own: the latter does not exist on Windows.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
     async with listening(made, binding) as address:
+        # signal.signal rather than the loop's own: the latter does not exist on Windows.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
         print(json.dumps({"url": address, "control": f"{address}/_control"}), flush=True)
         await stop.wait()
 

@@ -5,7 +5,6 @@ HTTP 200 with the endpoint's own code: 0, its failure, its "no such token", its 
 request at all (a wrong method, a wrong path) gets 405 or 404.
 """
 
-import dataclasses
 import hashlib
 import json
 
@@ -20,26 +19,11 @@ _OPEN_PATH = "/api/openapi/"
 _MASK = "***"
 
 
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """What may be set.
-
-    token_life_s: seconds; the document's example lives six hours less one second. same_token: a token asked for again is
-    the live one. failure_code: how a record is refused at the endpoints whose list has no failure of their own; the
-    document gives them only 系统异常. may_be_empty: required texts, as endpoint.field, that may be "".
-    """
-
-    user: str = "admin"
-    secret: str = "stand-in-secret"
-    token_life_s: float = 21599
-    same_token: bool = False
-    decode_images: bool = False
-    failure_code: str = "900010199"
-    may_be_empty: frozenset = frozenset()
-
-
 def make_application(options, ledger, faults):
-    """Return the aiohttp application of a strict Shantou."""
+    """Return the aiohttp application of a strict Shantou; options: a shantou_options.Options. Raises StartError."""
+    unknown = sorted(options.may_be_empty - set(shantou_checks.required_texts(shantou_fields.ENDPOINTS)))
+    if unknown:
+        raise server.StartError(f"{', '.join(unknown)}: no required text of that name, such as team_exit.appointDate")
     made = server.application(ledger, faults)
     stand_in = _Shantou(options, ledger)
     made.router.add_post(_OPEN_PATH + "getaccesstoken", stand_in.token, name="token")
@@ -79,7 +63,9 @@ def _parse(raw):
 def _answer(code, message, **more):
     moment = shantou_checks.now().strftime("%Y-%m-%d %H:%M:%S")
     value = {"createtime": moment, "errorcode": {"code": code, "message": message}, **more}
-    return web.Response(text=json.dumps(value, ensure_ascii=False), content_type="application/json")
+    # A message may quote half a character that the caller has sent as \ud800.
+    text = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+    return web.Response(body=text, content_type="application/json", charset="utf-8")
 
 
 class _Shantou:
@@ -97,11 +83,10 @@ class _Shantou:
 
     def _write(self, request, verdict, body):
         """Write a request to the ledger; the token in its path only as the start of its hash."""
-        token = request.match_info.get("token")
-        path = request.path
-        if token:
-            path = path.replace(token, "sha256:" + hashlib.sha256(token.encode()).hexdigest()[:16])
-        self._ledger.add(request.match_info.route.resource.name, path, verdict, body, server.request_fault(request))
+        resource = request.match_info.route.resource
+        token = hashlib.sha256(request.match_info.get("token", "").encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        path = resource.canonical.replace("{token}", f"sha256:{token}")
+        self._ledger.add(resource.name, path, verdict, body, server.request_fault(request))
 
     # Token and check ---------------------------------------------------------------------------------------------------
 
@@ -120,7 +105,7 @@ class _Shantou:
         return _answer(*refusal, datacontext=None) if refusal else self._token_answer(request)
 
     async def _credentials(self, request):
-        if request.content_type in ("application/x-www-form-urlencoded", "multipart/form-data"):
+        if request.content_type == "application/x-www-form-urlencoded":
             return _once(list((await request.post()).items()))
         return _parse(await request.read())
 

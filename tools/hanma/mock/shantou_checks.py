@@ -16,6 +16,7 @@ _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}", re.ASCII)
 _TWO_DECIMALS = re.compile(r"-?\d+\.\d{2}", re.ASCII)
 _DIGITS = re.compile(r"\d+", re.ASCII)
 PERMANENT = "0000-00-00"
+_SHOWN_CHARACTERS = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,6 +102,18 @@ KINDS = {
 }
 
 
+def required_texts(endpoints):
+    """Return the names, as endpoint.field, of all required texts: those that Strictness.may_be_empty may hold."""
+    return [name for endpoint in endpoints for name in _required_texts(endpoint.fields, endpoint.key)]
+
+
+def _required_texts(fields, key):
+    for field in fields:
+        if field.required and KINDS[field.kind][0] is _STRING:
+            yield f"{key}.{field.name}"
+        yield from _required_texts(field.fields, f"{key}.{field.name}")
+
+
 def problems(endpoint, body, strictness):
     """Return the list of "field：reason" of a body, empty where it is as the endpoint's table says."""
     if not isinstance(body, dict):
@@ -138,7 +151,7 @@ def _value_problems(field, value, place, key, strictness):
     elif isinstance(value, list):
         yield from _array_problems(field, value, place, key, strictness)
     elif field.codes and value not in field.codes:
-        yield f"{place}：{value} 不在字典中"
+        yield f"{place}：{str(value)[:_SHOWN_CHARACTERS]} 不在字典中"
     elif check is not None:
         reason = check(value, field, strictness)
         if reason is not None:

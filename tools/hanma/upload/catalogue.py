@@ -5,7 +5,7 @@ connection. Names are the documents' own spelling and case (`homeadrress`, `aera
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib import resources
 
@@ -25,7 +25,10 @@ class Field:
     dictionary). choices: code → Chinese name where the field states its own. most_b: the limit of the whole base64
     text. latest_now: a date or time after now is refused. permanent: "0000-00-00" may stand for "for ever".
     concept: what the same thing is called in every table (person_id, project_code, event_time …). derived: how it may be reckoned
-    from another field ("day:dktime", "birth:idcard", "sex:idcard"). epidemic: off until a site states its basis.
+    from another field ("day:dktime", "birth:idcard", "sex:idcard", "name:data" a file's name, "none:isHasbadness=1" an empty
+    list where that field says there is none). epidemic: off until a site states its basis. key: its name on the wire where
+    that is not `name`. fact: never taken from a site's profile. empties: the empty values a site may switch on.
+    A string's form: "code" has neither spaces nor full-width signs, "CODE" is in capitals too.
     separator: what joins several values in one text, where a field takes several; most_length: in characters.
     """
 
@@ -47,6 +50,9 @@ class Field:
     derived: str = ""
     privacy: str = ""
     epidemic: bool = False
+    key: str = ""
+    fact: bool = False
+    empties: tuple = ()
     aliases: tuple = ()
     separator: str = ""
     most_length: int = 0
@@ -78,26 +84,65 @@ class Table:
         """Return the field of that exact name, or None."""
         return next((one for one in self.fields if one.name == name), None)
 
+    def of_concept(self, concept):
+        """Return the first field of that concept, or None."""
+        return next((one for one in self.fields if one.concept == concept), None)
+
+    def settled(self, settings=None):
+        """Return this table as a site's settings make it. ValueError names a setting's choices."""
+        changes = _changes(load(self.platform), settings or {})
+        fields = tuple(_settled(one, f"{self.key}.{one.name}", changes) for one in self.fields) if changes else self.fields
+        return replace(self, fields=fields)
+
 
 @dataclass(frozen=True)
 class Platform:
-    """One authority's document. tables are in the order in which they are to be sent; dictionaries: name → code → Chinese name."""
+    """One authority's document. tables are in the order in which they are to be sent; dictionaries: name → code → Chinese name;
+    synonyms: dictionary → other name → codes; facts: what else the document fixes, for its rules; settings: name → its
+    default ("value"), "choices", why there is one, and what a choice changes: {choice: {"table.field": {attribute: value}}};
+    the setting "required" names fields a site needs beyond the document."""
 
     key: str
     title: str
     tables: dict
     dictionaries: dict
     settings: dict
+    synonyms: dict = field(default_factory=dict)
+    facts: dict = field(default_factory=dict)
 
     def choices(self, one, values=None):
         """Return code → Chinese name for an enum field, or None when it has no list or the list hangs on a value not given."""
-        if one.choices:
-            return one.choices
-        name = one.dictionary
-        if one.dictionary_by:
-            other, names = one.dictionary_by
-            name = names.get(str((values or {}).get(other, "")), "")
-        return self.dictionaries.get(name)
+        return one.choices or self.dictionaries.get(self.dictionary(one, values))
+
+    def dictionary(self, one, values=None):
+        """Return the name of an enum field's dictionary, "" where it has none or it hangs on a value not given."""
+        if not one.dictionary_by:
+            return one.dictionary
+        other, names = one.dictionary_by
+        return names.get(str((values or {}).get(other, "")), "")
+
+    def chosen(self, settings=None):
+        """Return every setting's value: the site's where it has one. ValueError for a value that is none of the choices."""
+        for name, value in (settings or {}).items():
+            choices = self.settings.get(name, {}).get("choices")
+            if choices and value not in choices:
+                raise ValueError(f"{name} = {value}: write one of {', '.join(map(str, choices))}")
+        return {name: one["value"] for name, one in self.settings.items()} | (settings or {})
+
+
+def _changes(platform, settings):
+    changes = {}
+    for name, value in platform.chosen(settings).items():
+        choices = platform.settings.get(name, {}).get("changes", {})
+        told = dict.fromkeys(value, {"required": "yes"}) if name == "required" else choices.get(str(value), {})
+        for path, change in told.items():
+            changes[path] = changes.get(path, {}) | change
+    return changes
+
+
+def _settled(one, path, changes):
+    nested = tuple(_settled(each, f"{path}.{each.name}", changes) for each in one.fields)
+    return replace(one, fields=nested, **changes.get(path, {}))
 
 
 def _field(data):
@@ -105,7 +150,7 @@ def _field(data):
     nested = tuple(_field(one) for one in data.pop("fields", ()))
     by = data.pop("dictionary_by", None)
     return Field(
-        **data | {"aliases": tuple(data.get("aliases", ()))},
+        **data | {name: tuple(data.get(name, ())) for name in ("aliases", "empties")},
         fields=nested,
         dictionary_by=(by["field"], by["names"]) if by else (),
     )
@@ -125,7 +170,8 @@ def load(key):
         raise KeyError(f"{key}: known platforms are {', '.join(platforms())}")
     data = json.loads((resources.files("hanma.upload") / "data" / f"{key}.json").read_text("utf-8"))
     tables = {name: _table(key, name, one) for name, one in data["tables"].items()}
-    return Platform(key, data["title"], tables, data.get("dictionaries", {}), data.get("settings", {}))
+    rest = {name: data.get(name, {}) for name in ("dictionaries", "settings", "synonyms", "facts")}
+    return Platform(key, data["title"], tables, **rest)
 
 
 @lru_cache

@@ -6,14 +6,19 @@ a query run whole may delete: what was accepted before under an ID that is gone 
 The marks (how far each table was drawn, and when) lie in the outbox's database.
 """
 
-from dataclasses import dataclass
+import json
+import secrets
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from sqlalchemy import Column, Date, MetaData, String, Table, create_engine, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from . import gathering
+from . import site as sites
+from .outbox import ACCEPTED, QUEUED
 from .problems import Place
-from .record import Row
+from .record import Prepared, Row
 
 _metadata = MetaData()
 _marks = Table(
@@ -149,3 +154,109 @@ class Target:
     def close(self):
         """Give the connections back."""
         self._engine.dispose()
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What one table's collection came to. result: the desk's Result; changed: rows whose content was reported otherwise
+    before; deleted: rows gone from the source. whole: whether the query was run from the beginning."""
+
+    table: str
+    result: object
+    changed: int
+    deleted: int
+    whole: bool
+
+
+def draw(desk, keys, *, whole=False, on_row=None):
+    """Draw those tables from the unit's database into the outbox; yield a Drawn for each, its mark kept.
+
+    What changed in the source replaces what was reported under the same ID: the database is the unit's own word. whole: run
+    incremental queries from the beginning too. CollectError for a source that can't be read or that has nothing left.
+    """
+    plan, today = desk.site.collect, desk.now().date()
+    if not plan.source:
+        raise CollectError('[collect] source = "env:NAME": 没有写从哪里取 (no source is named)')
+    source = Source(sites.resolve(plan.source, desk.site.directory), plan.queries)
+    marks = Marks(desk.store.engine, desk.site.name)
+    try:
+        for key in keys:
+            mark = marks.get(key)
+            drawn, newest = _draw(desk, desk.table(key), source, None if whole else mark.drawn_to, on_row)
+            now = replace(mark, drawn_to=max(newest, mark.drawn_to or date.min), run_day=today)
+            marks.set(key, replace(now, whole_day=today) if drawn.whole else now)
+            yield drawn
+    finally:
+        source.close()
+
+
+def _draw(desk, table, source, since, on_row):
+    whole = since is None or not source.incremental(table.key)
+    seen, newest = set(), [date.min]
+
+    def noted(named):
+        for row in named:
+            seen.add(str(row.cells.get("ID")))
+            newest[0] = max(newest[0], _day(row.cells.get("updateDate")))
+            yield row
+
+    part = gathering.Part(table, noted(gathering.named(source.rows(table.key, since), table, desk.site)))
+    result = desk.add_parts([part], on_row=on_row)
+    for correction in result.held:
+        desk.store.confirm(correction)
+    deleted = _delete_gone(desk, table, seen) if whole else 0
+    return Drawn(table.key, result, len(result.held), deleted, whole), newest[0]
+
+
+def _day(value):
+    if isinstance(value, date):
+        return date(value.year, value.month, value.day)
+    try:
+        return date.fromisoformat(str(value)[:10])
+    except ValueError:
+        return date.min
+
+
+def _delete_gone(desk, table, seen):
+    """Put a deletion for each record that was accepted and is gone from the source; return how many."""
+    kept = [(one, desk.store.body(one.id)) for one in desk.lines(table=table.key, state=ACCEPTED) if not one.deletion]
+    gone = [body for _, body in kept if body["ID"] not in seen]
+    if gone and not seen:
+        raise CollectError(f"{table.key}: 查询没有给出一行，却有 {len(kept)} 条报过；不作删除，请核对查询 (the query gave no row)")
+    for body in gone:
+        content = {"ID": body["ID"], "updateDate": desk.now().date().isoformat()}
+        put = desk.store.put(Prepared(table.platform, table.key, content, (body["ID"],), label=body["ID"]), deletion=True)
+        if put.outcome == "correction":
+            desk.store.confirm(put.id)
+    return len(gone)
+
+
+def load(desk, rows=500):
+    """Load what the outbox holds into the target database, batch by batch; yield (table's key, rows) of each.
+
+    A batch that fails stays queued. CollectError when the target can't be written.
+    """
+    plan = desk.site.collect
+    if not plan.target:
+        raise CollectError('[collect] target = "env:NAME": 没有写入库到哪里 (no target is named)')
+    target, owner = Target(sites.resolve(plan.target, desk.site.directory)), f"load {secrets.token_hex(4)}"
+    try:
+        while items := desk.store.claim(owner, desk.site.platform, rows, batch=True):
+            yield items[0].table, _load(desk, target, items)
+    finally:
+        target.close()
+
+
+def _load(desk, target, items):
+    lead, state = items[0], QUEUED
+    try:
+        bodies = [json.loads(item.content()) for item in items]
+        number = target.load(desk.platform.tables[lead.table], lead.operation, lead.batch_no, bodies)
+        state = ACCEPTED
+    except SQLAlchemyError as error:
+        said = str(getattr(error, "orig", "") or type(error).__name__)
+        raise CollectError(f"{lead.table}: {said.splitlines()[0][:200]}") from None
+    finally:
+        for item in items:
+            desk.store.settle(item, state)
+    return number

@@ -7,10 +7,15 @@ from .problems import Place
 
 @dataclass
 class Row:
-    """One row of a source. cells: heading → value as read (str, int, float, bool, date, datetime, list, None)."""
+    """One row of a source. cells: heading → value as read (str, int, float, bool, date, datetime, list, None).
+
+    problems: what was lost in reading it (an error cell, a formula without its value): they go into its record. With no
+    cells there is nothing else to check. columns: field name → heading, once the headings have been matched."""
 
     place: Place
     cells: dict
+    problems: list = field(default_factory=list)
+    columns: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -50,8 +55,9 @@ class Prepared:
 
     body: what the platform gets, keys in the document's order; leaves are str, int, float, bool, None, or an
     Attachment with its prepared data where the picture's text goes. identity: the texts of the table's identity fields, in its
-    order: which record of the world this is. parents: (table's key, that record's identity) it must follow. label: for
-    screens, masked. happened_ms: when it happened, or None.
+    order: which record of the world this is. parents: (table's key, that record's identity) it must follow; a part of an
+    identity that a child can't know (on which day the person entered) is None. known_as: the identities with None by which
+    children name this record. label: for screens, masked. happened_ms: when it happened, or None.
     """
 
     platform: str
@@ -61,3 +67,4 @@ class Prepared:
     parents: tuple = ()
     label: str = ""
     happened_ms: int | None = None
+    known_as: tuple = ()

@@ -1,11 +1,11 @@
 """What a safety officer wants to be warned of in Jiangsu's nine tables; the standard itself forbids none of it.
 
-Each check takes one record and what is known beside it, and gives Problems. Days are dates in Chinese time.
+Each check takes one record's values and what is known beside them. Days are dates in Chinese time.
 """
 
 from datetime import timedelta
 
-from .problems import WARNING, Problem, Rule
+from .problems import WARNING, Rule
 
 _LEVELS = ("低风险", "一般风险", "较大风险", "重大风险")
 _DONE, _OPEN = "已整改", "未整改"
@@ -53,8 +53,8 @@ LATE = _rule(
 )
 HALF_DONE = _rule(
     "mending_incomplete",
-    "整改结果为“{result}”，{label}却{state}",
-    "the result is {result}, yet {label} is {state_en}",
+    "整改结果为“{result}”，却{state}",
+    "the result is {result}, yet {state_en}",
     "核对整改结果和日期",
     "Look at the result and the dates",
 )
@@ -82,19 +82,28 @@ _ORDER = {
 }
 
 
-def check(record, table, today, risk_points):
-    """Return the warnings on one record. risk_points: every riskNo known, reported before or in the same run."""
-    found = _order(record, table) + _levels(record)
-    found += _OWN.get(table.key, lambda *_: [])(record, table, today, risk_points)
-    return found
+def rules(context):
+    """Return the checks of this table, as `checking` wants them: a function of a record's values that says what it finds."""
+    table, today = context.table, context.now.date()
+    risk_points = {one.get("riskNo") for one in context.others("risk")} if table.key == "hazard" else set()
+
+    def rule(values):
+        for found, name, words in check(values, table, today, risk_points):
+            context.say(found, table.field(name), **words)
+
+    return [rule]
 
 
-def _order(record, table):
-    values = record.values
+def check(values, table, today, risk_points):
+    """Return (Rule, field's name, words) of each warning on a record. risk_points: every riskNo known."""
+    found = _order(values, table) + _levels(values)
+    return found + _OWN.get(table.key, lambda *_: [])(values, today, risk_points)
+
+
+def _order(values, table):
     return [
-        Problem(
+        (
             DATES,
-            record.place.at(table.field(later).label),
             later,
             {
                 "later": table.field(later).label,
@@ -108,48 +117,40 @@ def _order(record, table):
     ]
 
 
-def _levels(record):
-    inherent, residual = (record.values.get(name) for name in ("inherentriskLevel", "remainriskLevel"))
+def _levels(values):
+    inherent, residual = (values.get(name) for name in ("inherentriskLevel", "remainriskLevel"))
     if inherent not in _LEVELS or residual not in _LEVELS or _LEVELS.index(residual) <= _LEVELS.index(inherent):
         return []
-    words = {"residual": residual, "inherent": inherent}
-    return [Problem(RESIDUAL_ABOVE, record.place.at("剩余风险等级"), "remainriskLevel", words)]
+    return [(RESIDUAL_ABOVE, "remainriskLevel", {"residual": residual, "inherent": inherent})]
 
 
-def _person(record, table, today, _risks):
-    until = record.values.get("endDate")
+def _person(values, today, _risks):
+    until = values.get("endDate")
     if not until:
         return []
-    place, days = record.place.at(table.field("endDate").label), (until - today).days
+    days = (until - today).days
     if days < 0:
-        return [Problem(ENDED, place, "endDate", {"until": until})]
+        return [(ENDED, "endDate", {"until": until})]
     within = next((one for one in _SOON_DAYS if until <= today + timedelta(days=one)), None)
-    return [Problem(ENDS_SOON, place, "endDate", {"until": until, "days": days, "within": within})] if within else []
+    return [(ENDS_SOON, "endDate", {"until": until, "days": days, "within": within})] if within else []
 
 
-def _hazard(record, table, _today, risk_points):
-    risk = record.values.get("riskNo")
-    if not risk or risk in risk_points:
-        return []
-    return [Problem(NO_RISK_POINT, record.place.at(table.field("riskNo").label), "riskNo", {"risk": risk})]
+def _hazard(values, _today, risk_points):
+    risk = values.get("riskNo")
+    return [(NO_RISK_POINT, "riskNo", {"risk": risk})] if risk and risk not in risk_points else []
 
 
-def _hidden_danger(record, table, today, _risks):
-    values = record.values
+def _hidden_danger(values, today, _risks):
     result, limit, mended = (values.get(name) for name in ("dealInfo", "limitDate", "dealDate"))
-
-    def say(rule, name, **words):
-        return Problem(rule, record.place.at(table.field(name).label), name, words)
-
     found = []
     if result == _DONE and not mended:
-        found.append(say(HALF_DONE, "dealDate", result=result, label="整改日期", state="没有填", state_en="missing"))
+        found.append((HALF_DONE, "dealDate", {"result": result, "state": "没有填整改日期", "state_en": "no day is given"}))
     if result == _OPEN and mended:
-        found.append(say(HALF_DONE, "dealDate", result=result, label="整改日期", state="已填", state_en="given"))
+        found.append((HALF_DONE, "dealDate", {"result": result, "state": "填了整改日期", "state_en": "a day is given"}))
     if limit and mended and mended > limit:
-        found.append(say(LATE, "dealDate", day=mended, limit=limit))
+        found.append((LATE, "dealDate", {"day": mended, "limit": limit}))
     if limit and not mended and result != _DONE and limit < today:
-        found.append(say(PAST_LIMIT, "limitDate", limit=limit, days=(today - limit).days))
+        found.append((PAST_LIMIT, "limitDate", {"limit": limit, "days": (today - limit).days}))
     return found
 
 

@@ -84,6 +84,8 @@ class Site(_Part):
     consent: Literal["columns", "stated"] = "columns"
     epidemic: Epidemic | None = None
     collect: Collect = Collect()
+    holidays: list[date] = []
+    working_weekends: list[date] = []
     retention_days: dict[str, int] = {}
     directory: Path = Path(".")
 

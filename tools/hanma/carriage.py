@@ -1,5 +1,4 @@
-"""How a platform profile carries the authority's messages, seen from the platform: topics and envelopes.
-Pure.
+"""How a platform profile carries the authority's messages, seen from the platform: topics and envelopes. Pure.
 
 `plain` has topics to choose, with the request id at the end of the command topic; `iotda` is Huawei Cloud
 IoTDA. What comes up is taken tolerantly: bare or in the profile's envelope, a number for a code that should
@@ -10,14 +9,14 @@ import json
 import re
 from typing import NamedTuple
 
-UP, RESPONSE, EVENT = "up", "response", "event"
+UP, RESPONSE, EVENT, COMMAND = "up", "response", "event", "command"
 
 _IOTDA = "$oc/devices/{device_id}/sys/"
 
 
 class Uplink(NamedTuple):
-    """One message from a terminal. `kind` is UP, RESPONSE or EVENT; `body` is None where the payload is no
-    JSON object."""
+    """One message from a terminal (`kind` UP, RESPONSE or EVENT) or to one (COMMAND); `body` is None where the payload
+    is no JSON object."""
 
     kind: str
     device: str
@@ -34,14 +33,26 @@ class Carriage:
         self._events_down = events_down
         heard = [(UP, up), (RESPONSE, response), (EVENT, events_up)]
         self._heard = [(kind, template, _pattern(template)) for kind, template in heard if template]
+        self._said = [(COMMAND, command, _pattern(command))]
 
     def subscriptions(self):
         """The filters that bring everything terminals say."""
         return sorted({_filter(template) for _, template, _ in self._heard})
 
+    def command_subscription(self):
+        """The filter that brings what is ordered of terminals, for who only listens."""
+        return _filter(self._command)
+
     def parse(self, topic, payload):
-        """An Uplink, or None for a topic that is not ours."""
-        for kind, _, pattern in self._heard:
+        """An Uplink, or None for a topic on which no terminal speaks."""
+        return self._parse(self._heard, topic, payload)
+
+    def parse_command(self, topic, payload):
+        """The command that went to a terminal, or None for a topic that carries none."""
+        return self._parse(self._said, topic, payload)
+
+    def _parse(self, topics, topic, payload):
+        for kind, _, pattern in topics:
             found = pattern.fullmatch(topic)
             if found:
                 names = found.groupdict()
@@ -84,7 +95,7 @@ class Iotda(Carriage):
     def _open(self, kind, body):
         if body is None:
             return None
-        if kind == RESPONSE and isinstance(body.get("paras"), dict):
+        if kind in (RESPONSE, COMMAND) and isinstance(body.get("paras"), dict):
             return body["paras"]
         if kind == UP and "actionCode" not in body:
             inner = body.get("content")

@@ -1,0 +1,316 @@
+"""The one way in for programs: a site's desk, where records are checked, put into the outbox and sent.
+
+    from hanma.upload.desk import Desk
+
+    with Desk("sites/demo.toml") as desk:
+        result = desk.add(["考勤.xlsx"])      # every row is checked; the sound ones are in the outbox
+        for record in result.faulty: ...      # record.place, record.problems
+        summary = desk.send()                 # until nothing is left that can go
+
+Rows go through one at a time; what is kept is what is wrong. Nothing here prints.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+
+from . import body, catalogue, checking, gathering, images, outbox, privacy, reading
+from . import site as sites
+from .problems import ERROR, Place
+from .record import Row
+from .sending import jiangsu, shantou, transport, worker
+
+SHANGHAI = timezone(timedelta(hours=8))
+_ASKED = ("team", "risk")  # the tables whose records others' rules look at
+_CLIENTS = {"shantou": shantou.Shantou, "jiangsu": jiangsu.Jiangsu}
+
+
+class DeskError(Exception):
+    """What was asked can't be done here; the text says why."""
+
+
+class _Stopped(Exception):
+    """A picture that can't be sent stops its record. problems: why."""
+
+    def __init__(self, problems):
+        self.problems = problems
+
+
+@dataclass
+class Result:
+    """What became of the rows of some files. problems: of headings and files; faulty: (Row, Record) of each row with an
+    error or a warning; bodies: the exact texts, where they were asked for; held: ids of corrections to confirm."""
+
+    read: int = 0
+    sound: int = 0
+    new: int = 0
+    same: int = 0
+    busy: int = 0
+    notes: int = 0
+    held: list = field(default_factory=list)
+    problems: list = field(default_factory=list)
+    faulty: list = field(default_factory=list)
+    bodies: list = field(default_factory=list)
+
+    @property
+    def errors(self):
+        """How many rows can't go out."""
+        return sum(not record.sound for _, record in self.faulty)
+
+    @property
+    def fine(self):
+        """True when everything that was read may go out."""
+        return not self.errors and not any(one.grave for one in self.problems)
+
+
+class Desk:
+    """One site's desk. profile: the path of its TOML file, or a Site. clock: → aware datetime, for tests."""
+
+    def __init__(self, profile, *, clock=None):
+        self.site = profile if isinstance(profile, sites.Site) else sites.load(profile)
+        try:
+            self.platform = catalogue.load(self.site.platform)
+        except KeyError as error:
+            raise DeskError(error.args[0]) from None
+        self.now = clock or (lambda: datetime.now(SHANGHAI))
+        self._store = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """Let the outbox go."""
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+    @property
+    def store(self):
+        """The site's outbox, opened when it is first asked for."""
+        if self._store is None:
+            vault = privacy.Vault(privacy.load_key(self.site))
+            days = self.site.retention_days
+            self._store = outbox.open(self.site.store_url, vault, site=self.site.name, retention=days)
+        return self._store
+
+    @property
+    def has_store(self):
+        """True when the outbox is open or can be: its key is there."""
+        if self._store is None:
+            try:
+                privacy.load_key(self.site)
+            except privacy.PrivacyError:
+                return False
+        return True
+
+    def table(self, name):
+        """Return the table of that key or Chinese title. DeskError names those there are."""
+        for one in self.platform.tables.values():
+            if name in (one.key, one.title, one.code):
+                return one
+        known = "、".join(f"{one.key} {one.title}" for one in self.platform.tables.values())
+        raise DeskError(f"{name}: {self.platform.title} 的表有：{known}")
+
+    # In
+
+    def validate(self, paths, table=None, *, bodies=False, on_row=None):
+        """Check every row of the files and return a Result; nothing is kept. bodies: give the exact texts too.
+
+        Pictures are looked at as they would be for sending. on_row(Result) is called after each row.
+        """
+        return self._take(paths, table, on_row, bodies=bodies)
+
+    def add(self, paths, table=None, *, on_row=None):
+        """Check every row, put the sound ones into the outbox and return a Result; what is faulty is left out."""
+        return self._take(paths, table, on_row, put=self.store.put_later)
+
+    def add_rows(self, table, rows):
+        """Check and put records of one table given as dicts (field or Chinese name → value); return a Result."""
+        one = self.table(table)
+        made = [Row(Place("", "", number), dict(cells)) for number, cells in enumerate(rows, 1)]
+        return self.add_parts([gathering.Part(one, gathering.named(made, one, self.site))])
+
+    def add_parts(self, parts, result=None, *, on_row=None):
+        """Check and put gathered Parts, as `add` does the parts of a file; return the Result."""
+        return self._take_parts(parts, result or Result(), on_row, put=self.store.put_later)
+
+    def validate_parts(self, parts, result=None, *, on_row=None):
+        """Check gathered Parts, as `validate` does the parts of a file; return the Result."""
+        return self._take_parts(parts, result or Result(), on_row)
+
+    def adopt(self, paths, table=None):
+        """Note the sound records of the files as registered before this tool came; return (Result, how many were new)."""
+        taken = []
+        result = self._take(paths, table, None, keep=taken.append, look=False)
+        return result, self.store.adopt(taken)
+
+    def _take(self, paths, table, on_row, **how):
+        result = Result()
+        wanted = self.table(table) if table else None
+        for path in paths:
+            try:
+                parts = gathering.gather(path, self.platform, self.site, wanted)
+            except reading.ReadingError as error:
+                result.problems.append(error.problem)
+                continue
+            self._take_parts(parts, result, on_row, **how)
+        return result
+
+    def _take_parts(self, parts, result, on_row, **how):
+        taking = _Taking(self, result, on_row, **how)
+        for part in parts:
+            result.problems += part.problems
+            if not any(one.grave for one in part.problems):
+                taking.part(part)
+        return result
+
+    def known(self, table, identity):
+        """Return what the outbox knows of a record: its state, or None."""
+        return self.store.state(table, identity, self.site.platform)
+
+    def states(self, table):
+        """Return a function identity → state of what the outbox knows of a table now, None for each where there is none."""
+        return self.store.states(table, self.site.platform) if self.has_store else lambda identity: None
+
+    def lines(self, **wanted):
+        """Yield every Line of the outbox that fits (state, table, platform), however many there are."""
+        after = 0
+        while page := self.store.find(after=after, **wanted):
+            yield from page
+            after = page[-1].id
+
+    def image(self, attachment, one):
+        """Return the Attachment with its data, ready to be sent."""
+        ready, found = images.prepare(attachment, one, self.site.directory / self.site.photos)
+        if any(problem.grave for problem in found):
+            raise _Stopped(found)
+        return ready
+
+    # Out
+
+    def client(self):
+        """Return (Transport, client) of the site's platform. DeskError where its document has no interface."""
+        make = _CLIENTS.get(self.site.platform)
+        if make is None:
+            raise DeskError(f"{self.platform.title}：文件没有接口，不能自动上传 (the document has no interface)")
+        road = transport.Transport(self.site.server)
+        return road, make(self.site, road)
+
+    def send(self, *, once=True, on_progress=None):
+        """Send what the outbox holds; return the worker's Summary. Ctrl-C ends it after what is in the air."""
+
+        async def run(stop):
+            road, client = self.client()
+            try:
+                return await worker.run(self.site, self.store, client, once=once, stop=stop, on_progress=on_progress)
+            finally:
+                await road.close()
+
+        return worker.run_until_interrupted(run)
+
+    def check_token(self):
+        """Ask for a token and have it checked; return the client's answer."""
+
+        async def run():
+            road, client = self.client()
+            try:
+                return await client.check()
+            finally:
+                await road.close()
+
+        return asyncio.run(run())
+
+
+class _Known:
+    """What a check may ask beyond its row: the outbox, where there is one, and the sound records of this run."""
+
+    def __init__(self, desk):
+        self._desk, self._identities, self._bodies, self._states = desk, set(), {}, {}
+
+    def note(self, prepared):
+        """Remember a sound record of this run."""
+        names = {prepared.identity, *prepared.known_as}
+        self._identities |= {(prepared.table, one) for one in names}
+        if prepared.table in _ASKED:
+            self._bodies.setdefault(prepared.table, []).append(prepared.body)
+
+    def __call__(self, table, identity):
+        if (table, identity) in self._identities:
+            return outbox.QUEUED
+        if table not in self._states:
+            self._states[table] = self._desk.states(table)
+        return self._states[table](identity)
+
+    def others(self, table):
+        """Return the bodies of a table's records that went out before or go with this run."""
+        kept = []
+        if self._desk.has_store and table in self._desk.platform.tables:
+            lines = self._desk.lines(table=table)
+            kept = [self._desk.store.body(one.id) for one in lines if one.state != outbox.REFUSED and not one.correction]
+        return kept + self._bodies.get(table, [])
+
+
+class _Taking:
+    """Rows on their way from a file's part into a Result."""
+
+    def __init__(self, desk, result, on_row, *, put=None, keep=None, bodies=False, look=True):
+        self._desk, self._result, self._on_row = desk, result, on_row
+        self._known = _Known(desk)
+        self._put, self._keep, self._bodies, self._look = put, keep, bodies, look
+        self._waiting = []
+
+    def part(self, part):
+        """Take every row of a part."""
+        desk = self._desk
+        checker = checking.Checker(part.table, desk.site, desk.now(), self._known)
+        try:
+            for row in part.rows:
+                self._row(part.table, row, checker)
+                if self._on_row:
+                    self._on_row(self._result)
+        except reading.ReadingError as error:  # the file is read as it goes: its damage may lie further down
+            self._result.problems.append(error.problem)
+        self._settle(0)
+
+    def _row(self, table, row, checker):
+        result, record = self._result, checker.record(row)
+        result.read += 1
+        if record.sound:
+            self._sound(table, record)
+        told = [one for one in record.problems if (one.severity or one.rule.severity) != "note"]
+        result.notes += len(record.problems) - len(told)
+        if told:
+            result.faulty.append((row, record))
+        result.sound += record.sound
+
+    def _sound(self, table, record):
+        try:
+            prepared = body.prepare(record, table, self._desk.site, self._desk.image if self._look else None)
+        except _Stopped as stopped:
+            record.problems += stopped.problems
+            return
+        self._known.note(prepared)
+        if self._bodies:
+            self._result.bodies.append(body.encode(prepared.body))
+        if self._keep:
+            self._keep(prepared)
+        if self._put:
+            self._waiting.append(self._put(prepared))
+            self._settle(32)
+
+    def _settle(self, left):
+        """Count what became of the records put, but for so many that may still be on their way to the disk."""
+        while len(self._waiting) > left:
+            put = self._waiting.pop(0).result()
+            if put.outcome == "correction":
+                self._result.held.append(put.id)
+            else:
+                setattr(self._result, put.outcome, getattr(self._result, put.outcome) + 1)
+
+
+def severity(problem):
+    """Return how grave a problem is here: error, warning or note."""
+    return problem.severity or problem.rule.severity or ERROR

@@ -1,0 +1,1 @@
+"""How records reach an authority: transport carries, shantou and jiangsu speak, worker drains the outbox."""

@@ -1,0 +1,91 @@
+"""A watched folder: files put into 待传 are checked and their sound rows sent; what is faulty comes back in 有错.
+
+State: the three folders, nothing else. A file is taken when its size and time have stood still between two looks, so a
+copy that still runs is left alone. It is moved to 已传 after its rows are in the outbox: killed in between, it is taken
+again, and the same rows again are nothing.
+"""
+
+import asyncio
+import os
+import time
+from datetime import datetime
+from pathlib import Path
+
+from . import workbook
+from .sending import worker
+
+TO_SEND, FAULTY, DONE = "待传", "有错", "已传"
+_SUFFIXES = (".csv", ".xlsx", ".xlsm", ".jsonl", ".json", ".txt", ".xls")
+_LOOK_S = 2.0
+
+
+class Folder:
+    """A watched folder. Its three folders are made when they are not there."""
+
+    def __init__(self, path):
+        self._path = Path(path)
+        for name in (TO_SEND, FAULTY, DONE):
+            (self._path / name).mkdir(parents=True, exist_ok=True)
+        self._seen = {}
+
+    def ready(self):
+        """Return the files that stood still since the last look, oldest first."""
+        found = {}
+        for path in (self._path / TO_SEND).iterdir():
+            if path.is_file() and path.suffix.lower() in _SUFFIXES and not path.name.startswith(("~$", ".")):
+                state = path.stat()
+                found[path] = (state.st_size, state.st_mtime_ns)
+        still = [path for path, state in found.items() if self._seen.get(path) == state]
+        self._seen = found
+        return sorted(still, key=lambda path: found[path][1])
+
+    def take(self, path, desk, lang):
+        """Put a file's sound rows into the outbox, file it away, and return its Result."""
+        result = desk.add([path])
+        name = f"{datetime.now():%Y%m%d-%H%M%S}_{path.name}"
+        if result.faulty and result.errors:
+            marked = self._path / FAULTY / (Path(name).stem + ".xlsx")
+            workbook.mark(marked, [row for row, _ in result.faulty], [record for _, record in result.faulty], lang)
+        unread = any(one.grave for one in result.problems)
+        if unread:
+            self._tell(name, result, lang)
+        os.replace(path, self._path / (FAULTY if unread else DONE) / name)
+        return result
+
+    def _tell(self, name, result, lang):
+        """Write beside a file that could not be read why, and what to do."""
+        lines = [f"{one.text(lang)}。{one.remedy(lang)}" for one in result.problems]
+        (self._path / FAULTY / f"{name}.txt").write_text("\n".join(lines) + "\n", "utf-8")
+
+    def run(self, desk, lang, *, once=False, on_file=lambda path, result: None):
+        """Take files as they come and send, until Ctrl-C; once: what lies there now. Returns the worker's Summary."""
+
+        def sweep():
+            for path in self.ready():
+                on_file(path, self.take(path, desk, lang))
+
+        if once:
+            self.ready()
+            time.sleep(_LOOK_S / 10)
+            sweep()
+            return desk.send()
+
+        async def both(stop):
+            road, client = desk.client()
+            looking = asyncio.create_task(self._look(sweep, stop))
+            try:
+                return await worker.run(desk.site, desk.store, client, stop=stop)
+            finally:
+                stop.set()
+                await looking
+                await road.close()
+
+        return worker.run_until_interrupted(both)
+
+    async def _look(self, sweep, stop):
+        while not stop.is_set():
+            await asyncio.to_thread(sweep)
+            try:
+                await asyncio.wait_for(stop.wait(), _LOOK_S)
+            except asyncio.TimeoutError:
+                continue
