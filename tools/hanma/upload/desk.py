@@ -70,7 +70,8 @@ class Desk:
         self.site = profile if isinstance(profile, sites.Site) else sites.load(profile)
         try:
             self.platform = catalogue.load(self.site.platform)
-        except KeyError as error:
+            self.platform.chosen(self.site.settings)
+        except (KeyError, ValueError) as error:
             raise DeskError(error.args[0]) from None
         self.now = clock or (lambda: datetime.now(SHANGHAI))
         self._store = None
