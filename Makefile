@@ -11,6 +11,7 @@ DEMO ?=
 SOURCE ?=
 BOARD ?=
 FAMILY ?=
+BOARD_IMAGE ?=
 # LONG=1 gives `faults` a night; DAYS is for `soak`; SEED=N repeats what either of them did.
 LONG ?=
 DAYS ?= 30
@@ -23,13 +24,14 @@ export SOURCE
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@printf '\n  DEMO=1    with run: the whole story by itself, judged from the relay pin and the broker\n'
-	@printf '  FAMILY=   with run: the modem, a76xx (default), quectel or luat\n'
+	@printf '  FAMILY=   with run, soak: the modem, a76xx (default), quectel or luat\n'
+	@printf '  BOARD_IMAGE=path/flash.img  with run: a provisioned virtual board instead of a fresh one\n'
 	@printf '  LONG=1    with faults: a night instead of five minutes; SEED=N: the random runs of that seed\n'
 	@printf '  SOURCE=1  with run, test, check, benchmark, stage: the firmware as written, for tracebacks with line numbers\n'
 	@printf '  MICROPYTHON=/path  another MicroPython than the pinned wheel; MICROPYTHON32=/path  another 32-bit one\n'
 
 run: $(READY) ## a whole world on loopback: platform, modem, terminal (DEMO=1: the story without a keyboard)
-	$(BIN)/python -m $(if $(DEMO),host_tests.demo,host_tests.world) $(if $(FAMILY),--family $(FAMILY))
+	$(BIN)/python -m $(if $(DEMO),host_tests.demo,host_tests.world $(if $(BOARD_IMAGE),--image $(BOARD_IMAGE))) $(if $(FAMILY),--family $(FAMILY))
 
 test: $(READY) ## prove it: lint, every test; gets what it needs, says at the end what it left out
 	$(BIN)/hanma tools
@@ -55,7 +57,7 @@ faults: $(READY) ## power cuts at every write, a world that goes wrong, planted 
 	$(BIN)/python -m host_tests.faults $(if $(LONG),--long) $(if $(SEED),--seed $(SEED))
 
 soak: $(READY) ## DAYS=30: a month of a rough site in minutes (SEED=7 repeats one): laws of the interlock, lost records; a table and one line of JSON
-	$(BIN)/python -m host_tests.soak --days $(DAYS) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m host_tests.soak --days $(DAYS) $(if $(FAMILY),--family $(FAMILY)) $(if $(SEED),--seed $(SEED))
 
 demo-upload: $(READY) ## a clerk's week from nothing: a sample site, its errors, faults, a correction; judged from the stand-in's ledger
 	$(BIN)/python -m host_tests.demo_upload

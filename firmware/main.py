@@ -18,7 +18,7 @@ try:
     except Exception as error:
         supervisor, leave = borrow("alone").build(error)
     gc.collect()
-    gc.threshold(8192)  # early and often: a few ms each, and the free memory stays in one piece
+    gc.threshold(4096)  # early and often: a few ms each, and the free memory stays in one piece
     asyncio.run(supervisor.run())
     if leave:
         asyncio.run(leave("restart"))

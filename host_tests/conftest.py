@@ -45,6 +45,12 @@ def mosquitto_path():
 
 
 @pytest.fixture(scope="session")
+def postgresql_programs():
+    """The directory of PostgreSQL's programs. Without them the test is left out."""
+    return _or_leave_out(toolchain.postgresql)
+
+
+@pytest.fixture(scope="session")
 def staged_tree(tmp_path_factory):
     """The tree that is flashed, for the board `unix` (SOURCE=1: the sources). To be copied, not changed."""
     out = tmp_path_factory.mktemp("staged") / "unix"

@@ -8,6 +8,7 @@ import time
 
 from micropython import RingIO, const
 
+from modem import late
 from modem.at import ModemError
 from modem.borrow import borrow
 from modem.channel import Pending
@@ -48,7 +49,7 @@ async def resolve(modem, host):
         return host
     rows = borrow(modem.dialect.NAME + "_open")
     for attempt in range(2):
-        answer = await modem._try(borrow("late").ask(modem, "resolved", rows.resolve(host), rows.RESOLVE_MS))
+        answer = await modem._try(late.ask(modem, "resolved", rows.resolve(host), rows.RESOLVE_MS))
         address = rows.address(answer)
         if address:
             return address

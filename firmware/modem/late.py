@@ -1,4 +1,7 @@
-"""Commands whose result only acknowledges them: their end is a URC. Part of modem.modem's Modem, borrowed. Times in ms."""
+"""Commands whose result only acknowledges them: their end is a URC. Part of modem.modem's Modem. Times in ms.
+
+Not borrowed: speech, place and data call need it at the same time, and each would have its own.
+"""
 
 from modem.at import ModemError
 from modem.borrow import borrow

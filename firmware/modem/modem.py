@@ -2,7 +2,8 @@
 
 Owns the channel, the sockets, the facts read off the modem (identity, signal, cause of being down) and the memory of
 the recovery ladder. `run()` keeps all of it going and never gives up. What is needed while there is no data call, or
-for one call, is in modules that are borrowed and know this one's inside: modem.bringup, modem.dial, modem.place, modem.speech.
+for one call, is in modules that are borrowed and know this one's inside: modem.bringup, modem.steps, modem.dial,
+modem.place, modem.satellites, modem.speech.
 Times are in ms unless named otherwise, levels in dBm.
 """
 
@@ -65,16 +66,12 @@ class Modem:
         """Awaited: return None while there is no fix, else (latitude, longitude in 1e-7 degrees, accuracy in dm, ms
         since 1970 or None, speed in cm/s). The first call switches the receiver on. Raises ModemError
         `unsupported`."""
-        return borrow("place").gnss_fix(self)
+        return borrow("satellites").gnss_fix(self)
 
     def say(self, text):
         """Awaited: speak text; returns when it is spoken. Raises ModemError: `unsupported`, `too_long`, `busy`,
         `timeout`."""
         return borrow("speech").say(self, text)
-
-    def hush(self):
-        """Awaited: stop speaking."""
-        return borrow("speech").hush(self)
 
     def complain(self):
         """No peer answers through a call that claims to be up: climb the ladder from its lowest rung."""
@@ -93,7 +90,15 @@ class Modem:
         code = self._broken = None
         try:
             while True:
-                await borrow("bringup").bring_up(self, code)
+                stands = False
+                if code == "check":
+                    try:
+                        code = await borrow("steps").check(self)
+                    except (ImportError, OSError):
+                        code = None  # flash cannot be read: a call that only may have broken is watched on
+                    stands = code is None
+                if not stands:
+                    await borrow("bringup").bring_up(self, code)
                 try:
                     await self._stay_up()
                 except ModemError as problem:
@@ -207,7 +212,7 @@ class Modem:
         self._set_sim(state)
 
     def _set_sim(self, state):
-        # A SIM that is only not ready, as after each start of the modem, is waited for; see bringup.
+        # A SIM that is only not ready, as after each start of the modem, is waited for; see steps.
         self.sim_state = state
         if state == "READY":
             self._sim_seen = True

@@ -1,11 +1,9 @@
-"""Where and when it is, as modem and network tell. Part of modem.modem's Modem, borrowed for the one
-call.
+"""Where and when it is, as the network tells. Part of modem.modem's Modem, borrowed for the one call; satellites: `satellites`.
 
 Degrees are integers of 1e-7, times ms.
 """
 
-import time
-
+from modem import late
 from modem.at import ModemError
 from modem.borrow import borrow
 
@@ -15,7 +13,7 @@ _CLOCK = (b"AT+CCLK?", b"+CCLK:", 2000)  # what all families have
 
 async def network_time_ms(modem):
     """See Modem.network_time_ms()."""
-    rows = borrow("late").rows(modem, "_place")
+    rows = late.rows(modem, "_place")
     clock_ms = borrow("gsm").clock_ms
     now_ms = clock_ms(await modem._ask(rows.CLOCK))
     if now_ms is None and rows.CLOCK != _CLOCK:
@@ -25,7 +23,7 @@ async def network_time_ms(modem):
         if rows.ASK_TIME:
             await modem.channel.ask(row)
             row = rows.ASK_TIME
-        value = await borrow("late").ask(modem, "time_set", row, modem.dialect.LINK_MS)
+        value = await late.ask(modem, "time_set", row, modem.dialect.LINK_MS)
         now_ms = rows.server_ms(value) if rows.server_ms else clock_ms(await modem._ask(rows.CLOCK))
     return now_ms
 
@@ -34,7 +32,6 @@ async def cell_location(modem):
     """See Modem.cell_location()."""
     if modem.cause is not None:
         raise ModemError("no_data_call", "modem")
-    late = borrow("late")
     rows = late.rows(modem, "_place")
     token = (modem.settings.get("lbs_token") or "").encode()
     for row in rows.LOCATE_SETUP:
@@ -52,36 +49,3 @@ async def cell_location(modem):
     if isinstance(found, int):
         raise ModemError("location_%d" % found, "locate")
     return found
-
-
-async def gnss_fix(modem):
-    """See Modem.gnss_fix()."""
-    late = borrow("late")
-    rows = late.rows(modem, "_place")
-    supported = late.supported
-    if modem._gnss is None:
-        await _unless(rows.GNSS_IS_ON, supported(modem.channel.ask(rows.GNSS_ON)))
-        modem._gnss = modem._gnss or False
-        modem.gnss_ticks = time.ticks_ms()
-    if not modem._gnss and time.ticks_diff(time.ticks_ms(), modem.gnss_ticks) < rows.GNSS_MS:
-        return None
-    modem._gnss = True
-    try:
-        return rows.fix(await _unless(rows.GNSS_SEARCHES, supported(modem.channel.ask(rows.GNSS_FIX))) or b"")
-    except ModemError as problem:
-        if _is_among(problem.code, rows.GNSS_IS_OFF):
-            modem._gnss = None
-        raise
-
-
-async def _unless(codes, work):
-    """Await work; an error among the codes is none."""
-    try:
-        return await work
-    except ModemError as problem:
-        if not _is_among(problem.code, codes):
-            raise
-
-
-def _is_among(code, codes):
-    return [True for part in codes if part in code.lower()]

@@ -1,4 +1,4 @@
-"""Unlocks a SIM. Part of modem.bringup, borrowed when there is something to unlock. Times are in ms.
+"""Unlocks a SIM. Part of modem.steps, borrowed when there is something to unlock. Times are in ms.
 
 The PIN is tried once in a boot, again only where it was accepted (a modem that restarted asks again), never with the
 last attempt, and never when nobody can tell how many there are: what follows is the PUK, and a visit.

@@ -21,12 +21,12 @@ from terminal.link import Link
 from terminal.outbox import Outbox
 from terminal.supervisor import Supervisor
 
-_WATCHDOG_MS = const(60000)  # longer than handshake, flash and start-up together; a blocked loop never ends by itself
+_WATCHDOG_MS = const(30000)  # longer than a handshake's step, flash and start-up together, and short enough to resume after it
 _RX_BYTES = const(4096)  # a third of a second at 115200 baud; the default of 256 overflows
 _TX_BYTES = const(2048)
 
 
-# Settings that a room asks for again and again; what it takes when it is made is forgotten after that.
+# Settings that a room asks for again and again; what it takes when it is made is forgotten after that, as is the board's data.
 _LASTING = (
     "host",
     "port",
@@ -65,6 +65,8 @@ def build():
     parts.guard.attach(herald.hear)
     _add_tasks(supervisor, parts, modem, link, desk, herald, speaker, lamp)
     parts.config.in_force = {name: parts.config[name] for name in _LASTING}
+    parts.board = {"name": parts.board["name"]}
+    sys.modules.pop("board", None)
     return supervisor, link.leave
 
 

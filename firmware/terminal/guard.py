@@ -123,9 +123,10 @@ class Guard:
         if not self._held:
             return
         contact = self.relay.contact()
+        self._looks += 1
         if contact is True:
             self._release(None)
-        elif self._is_late():
+        elif self._looks >= _LOOKS and self._is_late():
             self.tell(self.interlock.contact, contact)
             self._release("contact_failed")
 

@@ -13,7 +13,6 @@ import gc
 from micropython import const
 
 from modem.at import ModemError
-from terminal import mqtt
 from terminal.borrow import borrow
 
 _ROUND_MS = const(1000)
@@ -107,12 +106,12 @@ class Herald:
             "kept": self.parts.kept_problem,
             "modem": self.modem.problem,
         }
-        for room in self.rooms:
-            counts.update(room.counters)
-        for name in list(counts):
-            if not counts[name]:
-                del counts[name]
-        return counts
+        found = {}
+        for some in [counts] + [room.counters for room in self.rooms]:
+            for name in some:
+                if some[name]:
+                    found[name] = some[name]
+        return found
 
     def log(self, text):
         """Print one line for whoever has a cable."""
@@ -132,8 +131,7 @@ class Herald:
         return True
 
     def make_room(self):
-        """The heap is full: give back what can be had again."""
-        mqtt._spare.clear()  # the buffer of the next session
+        """The heap is full: give back what can be had again. The buffer of the next session could not: it is large."""
         self.voice.forget()
         gc.collect()
 

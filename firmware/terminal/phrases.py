@@ -1,62 +1,40 @@
-"""The phrases, in Chinese, with their urgency; and numbers as they are spoken. Borrowed for each announcement.
+"""The phrases, in Chinese, with their urgency. Borrowed for each announcement.
 
 The other half of `voice`: it fills that room's queue.
 """
 
 from micropython import const
 
+from terminal.borrow import borrow
+
 _WAITING = const(8)  # phrases at the most
 
-# name: (urgency, 0 first; text; text with {} for the minutes, or None)
-PHRASES = {
-    "fault": (0, "设备故障，请停止作业", None),
-    "emergency": (0, "已进入应急模式，焊机已通电，请注意安全", None),
-    "emergency_soon": (0, "网络中断，一分钟内进入应急模式，焊机将通电，请注意安全", None),
-    "idle_soon": (0, "长时间未焊接，一分钟内断电", None),
-    "authorised_max_soon": (0, "本次作业时间将满，一分钟内断电", None),
-    "emergency_max_soon": (0, "应急时间将满，一分钟内断电", None),
-    "emergency_end_soon": (0, "未检测到焊接，一分钟内断电，继续作业请扫码", None),
-    "handover_end_soon": (0, "网络已恢复，一分钟内断电，继续作业请扫码", None),
-    "switched_on": (1, "焊机已通电，请规范作业", None),
-    "switched_off": (1, "焊机已断电", None),
-    "barred": (1, "平台禁止作业，焊机不能通电", None),
-    "handover_soon": (2, "网络已恢复，一分钟内退出应急模式，请扫码", None),
-    "network_back": (2, "网络已恢复，请扫码", None),
-    "not_scanned": (2, "请扫码登记后作业", None),
-    "refused": (2, "平台拒绝终端接入，焊机不能通电", None),
-    "out_of_service": (2, "本机已停用，焊机不能通电", None),
-    "no_sim": (2, "未检测到电话卡", "未检测到电话卡，{}后进入应急模式"),
-    "no_network": (2, "暂无网络，请稍候", "暂无网络，{}后进入应急模式"),
-    "online": (3, "终端已上线", None),
-    "welcome": (3, "欢迎使用焊机安全终端", None),
-    "self_test": (3, "请听", None),
-}
+# "name|urgency, 0 first|text|text with {} for the minutes, or nothing". A few rows to a text: as objects of their own they would
+# take twice the heap, and all in one a piece of it that a full one has not.
+PHRASES = (
+    "\nfault|0|设备故障，请停止作业|\n"
+    "emergency|0|已进入应急模式，焊机已通电，请注意安全|\n"
+    "emergency_soon|0|网络中断，一分钟内进入应急模式，焊机将通电，请注意安全|\n"
+    "idle_soon|0|长时间未焊接，一分钟内断电|\n",
+    "\nauthorised_max_soon|0|本次作业时间将满，一分钟内断电|\n"
+    "emergency_max_soon|0|应急时间将满，一分钟内断电|\n"
+    "emergency_end_soon|0|未检测到焊接，一分钟内断电，继续作业请扫码|\n"
+    "handover_end_soon|0|网络已恢复，一分钟内断电，继续作业请扫码|\n",
+    "\nswitched_on|1|焊机已通电，请规范作业|\n"
+    "switched_off|1|焊机已断电|\n"
+    "barred|1|平台禁止作业，焊机不能通电|\n"
+    "handover_soon|2|网络已恢复，一分钟内退出应急模式，请扫码|\n"
+    "network_back|2|网络已恢复，请扫码|\n",
+    "\nnot_scanned|2|请扫码登记后作业|\n"
+    "refused|2|平台拒绝终端接入，焊机不能通电|\n"
+    "out_of_service|2|本机已停用，焊机不能通电|\n"
+    "no_sim|2|未检测到电话卡|未检测到电话卡，{}后进入应急模式\n",
+    "\nno_network|2|暂无网络，请稍候|暂无网络，{}后进入应急模式\n"
+    "online|3|终端已上线|\n"
+    "welcome|3|欢迎使用焊机安全终端|\n"
+    "self_test|3|请听|\n",
+)
 _WITH_PHONE = ("fault", "refused", "out_of_service")
-_DIGITS = "零一二三四五六七八九"
-_PHONE_DIGITS = "零幺二三四五六七八九"  # a one is read yao where numbers are spelt
-_UNITS = ("", "十", "百", "千")
-
-
-def number(value):
-    """Return 0 to 9999 as it is spoken."""
-    text = ""
-    zero = False
-    for place in (3, 2, 1, 0):
-        digit = value // 10**place % 10
-        if digit:
-            text += (_DIGITS[0] if zero else "") + _DIGITS[digit] + _UNITS[place]
-        zero = digit == 0 and text != ""
-    return text[1:] if text.startswith("一十") else text or _DIGITS[0]
-
-
-def minutes(count):
-    """Return so many minutes as they are spoken: two is liang before what is counted."""
-    return ("两" if count == 2 else number(count)) + "分钟"
-
-
-def spelt(digits):
-    """Return a telephone number digit by digit; anything but a digit is left out."""
-    return "".join([_PHONE_DIGITS[int(digit)] for digit in digits if digit in "0123456789"])
 
 
 def phrase(name, minutes_left, phone):
@@ -64,12 +42,18 @@ def phrase(name, minutes_left, phone):
 
     minutes_left: int or None; phone: digits of the service's telephone or "". Raises KeyError for an unknown name.
     """
-    urgency, text, timed = PHRASES[name]
+    for rows in PHRASES:
+        at = rows.find("\n" + name + "|") + 1
+        if at:
+            break
+    else:
+        raise KeyError(name)
+    _, urgency, text, timed = rows[at : rows.find("\n", at)].split("|")
     if timed and minutes_left is not None:
-        text = timed.format(minutes(max(minutes_left, 1)))
+        text = timed.format(borrow("numerals").minutes(max(minutes_left, 1)))
     if phone and name in _WITH_PHONE:
-        text += "，服务电话" + spelt(phone)
-    return urgency, text
+        text += "，服务电话" + borrow("numerals").spelt(phone)
+    return int(urgency), text
 
 
 def take_in(voice):

@@ -43,15 +43,14 @@ class Position:
         """Look once, report what is worth it. The cell costs traffic: it is asked when a report is due. While the welder has
         power a report without a fix waits until it has none."""
         fix, why = await self._ask(self._modem.gnss_fix)
-        places = borrow("places")
-        if fix and not places.is_fix(fix):
+        if fix and not borrow("places").is_fix(fix):
             fix, why = None, "pseudo_fix"
         cell = None
         is_due = self._clock.now_s() >= self._due_s and (fix or not self._is_powered())
         if is_due and not fix:
             cell, no_cell = await self._ask(self._modem.cell_location)
             why = "gnss %s, cell %s" % (why or "no_fix", no_cell or "no_place")
-        places.tell(self, fix, cell, why, is_due)
+        borrow("places").tell(self, fix, cell, why, is_due)
 
     async def _ask(self, what):
         """Return (what the modem says, None), or (None, the code of its refusal)."""

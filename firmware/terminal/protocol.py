@@ -31,6 +31,13 @@ _TIME_END_MS = const(100000000000000)  # one digit more
 _BLANKS = " \t\r\n"
 _ZERO = const(0x30)  # in bytes
 _POINT = const(0x2E)
+_BLANK = const(0x20)
+# UTF-8, RFC 3629 3: what begins a letter of three bytes, the last such that does not stand beyond U+DFFF, what follows that in a
+# half surrogate (and in no letter of three bytes that two could have written), and what begins no letter at all.
+_THREE_BYTES = const(0xE0)
+_LAST_LEAD = const(0xED)
+_HALF = const(0xA0)
+_TOO_LONG = b"\xc0\xc1"
 _COARSE_DB = const(6)  # the signal is reported again only when it moved by so much, or came or went
 # Where the count of ms since boot stands while the wall time of that key is not known.
 _TICKS = {"time": "ticks", "start": "start_ticks", "end": "end_ticks"}
@@ -46,17 +53,17 @@ class Malformed(Exception):
 def uplink(code, content):
     """Return the bytes of one uplink. code: LOGIN .. ALARM. content: dict, text, or bytes of JSON."""
     named = '"actionName":"%s",' % _NAMES[code] if code in _NAMES else ""
-    body = content.decode() if isinstance(content, bytes) else _dumps(content)
-    return ('{"actionCode":"%s",%s"content":%s}' % (code, named, body)).encode()
+    body = content if isinstance(content, bytes) else _dumps(content).encode()
+    return b"".join((('{"actionCode":"%s",%s"content":' % (code, named)).encode(), body, b"}"))  # one copy of the body, no more
 
 
 def answer(code, text, timestamp_ms, job=None):
-    """Return the response to a command for an answer of the interlock: code 200 or 500, text a key of `answers.ANSWERS`.
+    """Return the response to a command for an answer of the interlock: code 200 or 500, text a code of `answers.ANSWERS`.
 
     The document wants a number as the timestamp: 0 says that the clock is not known.
     """
     try:
-        message = borrow("answers").ANSWERS[text][0]
+        message = borrow("answers").words(text)
     except (ImportError, OSError, MemoryError, KeyError):
         message = text  # with a dead file system the answer goes out all the same, without its words
     result = {"answer": text}
@@ -288,12 +295,20 @@ def _job(value):
         return None
     if not isinstance(value, str) or len(value) > _MAX_JOB:  # before its letters are looked at: each becomes an object
         return False
-    # It goes back in our reports: no control characters, no half surrogates that no JSON parser takes.
-    if min(value) < " " or ord(max(value)) >= 0xD800 or len(value.encode()) > _MAX_JOB:
+    # It goes back in our reports: no control characters, nothing from the half surrogates on, which no JSON parser takes. Looked
+    # at as bytes: a letter taken out of a text stays on MicroPython's heap for ever.
+    try:
+        raw = value.encode()
+    except ValueError:  # half a surrogate pair
         return False
-    for letter in value:
-        if chr(ord(letter)) != letter:  # MicroPython takes a letter that is written longer than need be
+    if len(raw) > _MAX_JOB or min(raw) < _BLANK or max(raw) > _LAST_LEAD:
+        return False
+    before = 0
+    for byte in raw:
+        # MicroPython takes a letter that is written longer than need be
+        if byte in _TOO_LONG or before == _LAST_LEAD and byte >= _HALF or before == _THREE_BYTES and byte < _HALF:
             return False
+        before = byte
     return value
 
 

@@ -3,9 +3,8 @@
 from hanma import toolchain
 from host_tests.benchmarks.figures import median
 from host_tests.benchmarks.metered import MeteredWorld
-from host_tests.port.chip import standins_bytes
-from host_tests.system.harness import FACTOR, wait_for
-from host_tests.system.small_heap import KIB
+from host_tests.system.harness import wait_for
+from host_tests.system.small_heap import KIB, standins
 from host_tests.virtual.world import HOUR, MINUTE, VirtualWorld
 
 _ORDER_MS = 90000
@@ -42,9 +41,9 @@ def heap(directory):
 def block(directory):
     """Return the heap where TLS starts, in the first of some sizes in which the log-in comes through."""
     micropython = toolchain.micropython32()
-    standins = standins_bytes(micropython, FACTOR)
+    beside = standins(micropython)
     for kib in _HEAPS_KIB:
-        found = _heap_at_tls(directory / str(kib), micropython, kib * KIB + standins)
+        found = _heap_at_tls(directory / str(kib), micropython, kib * KIB + beside)
         if found:
             return {"heap_block_b": found["block_b"], "heap_free_b": found["free_b"], "heap_given_b": kib * KIB}
     return {"heap_block_b": None, "heap_free_b": None, "heap_given_b": None}

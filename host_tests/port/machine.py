@@ -19,6 +19,7 @@ DEEPSLEEP_RESET = 4
 SOFT_RESET = 5
 
 _RTC_MEMORY_MOST = 2048
+_PADS = 49
 
 
 def reset_cause():
@@ -84,7 +85,7 @@ class _Pad:
         return int(text)
 
 
-_pads = {}
+_pads = {number: _Pad(number) for number in range(_PADS)}  # all made here: the chip's are in its ROM
 _edges = None
 
 
@@ -95,7 +96,7 @@ def _log_edge(number, level):
         hanma_port.on_edge(number, level)
         return
     if _edges is None:
-        _edges = open(hanma_port.STATE + "/pins.log", "ab")
+        _edges = hanma_port.open_host(hanma_port.STATE + "/pins.log", "ab")
     _edges.write('{"t_us":%d,"pin":%d,"level":%d}\n' % (hanma_port.host_us(), number, level))
 
 
@@ -106,10 +107,10 @@ def _save_holds():
 
 
 def _pad(number):
-    """Return the one pad of a pin, made at its first use."""
+    """Return the one pad of a pin."""
     pad = _pads.get(number)
     if pad is None:
-        if not isinstance(number, int) or not 0 <= number <= 48:
+        if not isinstance(number, int) or not 0 <= number < _PADS:
             raise ValueError("invalid pin")
         pad = _pads[number] = _Pad(number)
     return pad

@@ -1,89 +1,23 @@
-"""What the chip does at boot: boot.py, then main.py, then a REPL at which the terminal sits dead.
+"""What is loaded before the chip's program: nothing of ours. It tells what MicroPython takes without the stand-ins.
 
-Run by `chip.py` with the flash directory as cwd. State: none but what it hands over: the stand-ins are put
-before the frozen modules, the loop gets the terminal's time, and the stack is as short as the chip's.
+Run by `chip.py` with the flash directory as cwd. `power_on` goes on from here; what is in this file counts as MicroPython's.
 """
 
 import gc
-import os
 import sys
 
-_HERE = __file__.rpartition("/")[0]
-_STACK_WORDS = 4096  # ports/esp32: a task of 16 KiB, words of 4 bytes
-_HOST_STACK_WORDS = 10000  # ports/unix: 40,000 bytes, scaled by the word
-# Each import under way keeps a path of PATH_MAX bytes on the unix port's stack, of 128 on the chip's; boot nests five.
-_IMPORT_BYTES = 5 * 4096
+sys.path[:], _HERE = [".frozen"], __file__.rpartition("/")[0]
 
+# The image has these too. They are loaded once more below, for then they import the stand-ins.
+import asyncio  # noqa: E402, F401
+import binascii  # noqa: E402, F401
+import json  # noqa: E402, F401
 
-def _prepare():
-    """Put the stand-ins before the frozen modules and return what they cost in bytes of heap."""
-    sys.path[:] = ["", _HERE, ".frozen", "lib"]
-    sys.argv[:] = []
-    import asyncio  # noqa: F401  (the image has it too: not part of the stand-ins' cost)
-    import binascii  # noqa: F401
-    import json  # noqa: F401
+gc.collect()
+_BARE = gc.mem_alloc()
+del asyncio, sys.modules["asyncio"], sys.modules["asyncio.core"]
+sys.path[:] = ["", _HERE, ".frozen", "lib"]
 
-    gc.collect()
-    before = gc.mem_alloc()
-    import ssl  # noqa: F401
+import power_on  # noqa: E402
 
-    import esp32  # noqa: F401
-    import flash_image
-    import hanma_port
-    import loop
-    import machine  # noqa: F401
-
-    loop.install(hanma_port.FACTOR)
-    flash_image.mount()
-    gc.collect()
-    return gc.mem_alloc() - before
-
-
-def _run_file(name):
-    """Run one file as the chip does, both in the same names. Return False when it ended at a REPL."""
-    import hanma_port
-    import micropython
-
-    try:
-        os.stat(name)
-    except OSError:
-        return True
-    micropython.kbd_intr(3)
-    try:
-        execfile(name, _names)  # noqa: F821
-    except SystemExit:
-        hanma_port.stop("reset soft")
-    except BaseException as error:
-        sys.print_exception(error)
-        return False
-    return True
-
-
-_names = {"__name__": "__main__"}
-
-
-def _boot():
-    if _run_file("boot.py"):
-        _run_file("main.py")
-    import hanma_port
-
-    print("the terminal is at a REPL now")
-    hanma_port.stop("repl")
-
-
-def _with_short_stack():
-    """Use up stack until as much is left as on the chip, then boot."""
-    import micropython
-
-    word = 4 if sys.maxsize < 1 << 32 else 8
-    if micropython.stack_use() < (_HOST_STACK_WORDS - _STACK_WORDS) * word - _IMPORT_BYTES:
-        _with_short_stack()
-    else:
-        _boot()
-
-
-_cost = _prepare()
-import hanma_port  # noqa: E402
-
-hanma_port.tell("boot %d" % _cost)
-_with_short_stack()
+power_on.begin(_BARE)

@@ -12,6 +12,7 @@ import tls
 from tls import *  # noqa: F403
 
 _SET_YEAR = 2024
+_BEGIN = b"-----BEGIN CERTIFICATE-----"
 
 
 def _check_clock(context):
@@ -29,11 +30,17 @@ def _contents(source):
 
 
 def _certificates(source):
-    """Return the DER bytes of each certificate in a PEM bundle; what is no PEM is DER already."""
-    parts = bytes(source).split(b"-----BEGIN CERTIFICATE-----")[1:]
-    if not parts:
-        return [source]
-    return [binascii.a2b_base64(part.split(b"-----END")[0]) for part in parts]
+    """Yield the DER bytes of each certificate in a PEM bundle; what is no PEM is DER already. One at a time, from where it lies:
+    the chip, which reads PEM, takes no heap of MicroPython's for that.
+    """
+    at = source.find(_BEGIN)
+    if at < 0:
+        yield source
+    while at >= 0:
+        at += len(_BEGIN)
+        end = source.find(b"-----END", at)
+        yield binascii.a2b_base64(memoryview(source)[at : end if end >= 0 else len(source)])
+        at = source.find(_BEGIN, at)
 
 
 class SSLContext:

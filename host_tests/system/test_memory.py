@@ -6,10 +6,9 @@ import contextlib
 
 import pytest
 
-from host_tests.port.chip import standins_bytes
 from host_tests.system import planting
-from host_tests.system.harness import FACTOR, World, wait_for
-from host_tests.system.small_heap import HEAP
+from host_tests.system.harness import World, wait_for
+from host_tests.system.small_heap import HEAP, standins
 
 pytestmark = pytest.mark.slow
 
@@ -54,7 +53,7 @@ _ADD = (
 
 @pytest.fixture
 def world(tmp_path, micropython32):
-    heap = HEAP + _COMPILER + standins_bytes(micropython32, FACTOR)
+    heap = HEAP + _COMPILER + standins(micropython32)
     config = {"full_heartbeat_s": 60}
     with World(tmp_path, broker="own", power=False, config=config, micropython=micropython32, heap=heap) as world:
         planting.plant(world.flash, {"terminal/app.py": [_ADD]})

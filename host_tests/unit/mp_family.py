@@ -108,7 +108,7 @@ async def what_needs_a_dialect_fails_in_words_until_it_is_known():
     bench = bench_of("auto", SIMCOM)
     modem = bench.modem
     await fails_with("no_data_call", modem.connect("10.0.0.1", 1883))
-    for question in (modem.gnss_fix, modem.network_time_ms, modem.hush):
+    for question in (modem.gnss_fix, modem.network_time_ms):
         await fails_with("silent", question())
     await fails_with("silent", modem.say("hello"))
     await fails_with("no_data_call", modem.cell_location())

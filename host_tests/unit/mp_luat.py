@@ -539,39 +539,6 @@ async def speech_ends_with_its_urc():
 
 
 @case
-async def nothing_is_said_before_the_end_of_what_was_stopped_has_been_told():
-    async with LuatBench() as bench:
-        bench.peer.answers[b"AT+CTTS=1,*"] = OK
-        bench.peer.answers[b"AT+CTTS=0"] = lambda line: bench.peer.say(OK) or bench.peer.say(b"\r\n+CTTS:0\r\n", 800)
-        said = asyncio.create_task(bench.modem.say("A" * 100))
-        await asyncio.sleep_ms(1000)
-        started = world.clock.now
-        await bench.modem.hush()
-        assert world.clock.now - started >= 800
-        await said
-        again = asyncio.create_task(bench.modem.say("B"))
-        await asyncio.sleep_ms(500)
-        assert not again.done()
-        bench.peer.say(b"\r\n+CTTS:0\r\n")
-        await again
-
-
-@case
-async def a_stop_whose_end_is_never_told_holds_nothing_up_for_long():
-    async with LuatBench() as bench:
-        bench.peer.answers[b"AT+CTTS=1,*"] = bench.peer.answers[b"AT+CTTS=0"] = OK
-        said = asyncio.create_task(bench.modem.say("A" * 100))
-        await asyncio.sleep_ms(1000)
-        stopping = asyncio.create_task(bench.modem.hush())
-        await asyncio.sleep_ms(100)
-        await fails_with("busy", bench.modem.say("B"))
-        await asyncio.wait_for_ms(stopping, 10000)
-        await said
-        bench.peer.say(b"\r\n+CTTS:0\r\n", 1000)
-        await bench.modem.say("B")
-
-
-@case
 async def a_modem_without_speech_says_unsupported():
     async with LuatBench() as bench:
         await fails_with("unsupported", bench.modem.say("hello"))

@@ -519,7 +519,7 @@ async def what_is_needed_without_a_call_only_is_not_kept_in_memory():
     async with Bench() as bench:
         await bench.modem.connect("10.0.0.1", 1883)
         kept = sorted(name for name in sys.modules if name.startswith("modem."))
-        lent = ("bringup", "carriers", "dial", "ladder", "late", "simcom_open")
+        lent = ("bringup", "carriers", "dial", "ladder", "recovery", "simcom_open", "steps")
         assert not [name for name in lent if "modem." + name in kept], kept
 
 

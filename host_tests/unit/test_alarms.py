@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from terminal import alarms
-from terminal.alarm_kinds import KINDS
+from terminal.alarm_kinds import KINDS, row
 
-NAMES = [row[0] for row in KINDS]
+NAMES = [line.split("|")[0] for line in "".join(KINDS).split("\n") if line]
 
 
 def play(*steps):
@@ -34,8 +34,16 @@ def test_the_kinds_are_those_the_authority_is_told_of():
 
 
 def test_every_kind_has_a_severity_and_both_texts_the_most_severe_first():
-    assert [row[1] for row in KINDS] == sorted(row[1] for row in KINDS)
-    assert all(row[1] in (1, 2, 3) and row[2] and row[3].isascii() for row in KINDS)
+    rows = [row(name) for name in NAMES]
+    assert [found[0] for found in rows] == list(range(len(NAMES)))
+    assert [found[1] for found in rows] == sorted(found[1] for found in rows)
+    assert all(found[1] in (1, 2, 3) and found[2] and found[3].isascii() for found in rows)
+
+
+def test_a_kind_that_is_not_in_the_table_is_refused_even_where_it_ends_one_that_is():
+    for kind in ("nonesuch", "stuck", ""):
+        with pytest.raises(KeyError):
+            row(kind)
 
 
 def test_an_alarm_is_reported_when_it_begins_and_when_it_ends_with_both_times():

@@ -20,6 +20,7 @@ from modem import (
     simcom_place,
     simcom_speech,
     simcom_up,
+    speech,
 )
 from modem.ladder import CALL, POWER, RADIO, RESET, SOCKETS
 from modem.quectel import Quectel
@@ -247,8 +248,8 @@ def test_an_account_is_given_to_a_quectel_modem_with_its_access_point():
 
 
 def test_speech_is_ucs2():
-    assert simcom_speech.speak("焊码A")[0] == b'AT+CTTS=1,"710A78010041"'
-    assert quectel_speech.speak("焊码A")[0] == b'AT+QTTS=1,"710A78010041"'
+    assert simcom_speech.SPEAK % speech.ucs2("焊码A") == b'AT+CTTS=1,"710A78010041"'
+    assert quectel_speech.SPEAK % speech.ucs2("焊码A") == b'AT+QTTS=1,"710A78010041"'
 
 
 @pytest.mark.parametrize("parts", [SIMCOM_PARTS, QUECTEL_PARTS])

@@ -7,10 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modem import simcom_speech
-from terminal import interlock, voice
-from terminal.phrases import PHRASES, minutes, number, spelt
+from terminal import interlock, phrases, voice
+from terminal.numerals import minutes, number, spelt
+from terminal.phrases import phrase
 
 SPEAK = ["speak"]
+PHRASES = {row.split("|")[0]: row.split("|")[1:] for row in "".join(phrases.PHRASES).split()}  # [urgency, text, timed]
 
 
 def say(*names, minutes_left=None):
@@ -34,6 +36,14 @@ def test_every_change_by_time_of_the_interlock_has_its_notice():
     notices = {what.lower() + "_soon" for what in interlock.CHANGES.split()}
     assert len(notices) == 7
     assert notices <= set(PHRASES)
+
+
+def test_a_phrase_is_found_by_its_whole_name():
+    assert phrase("emergency", None, "") == (0, "已进入应急模式，焊机已通电，请注意安全")
+    assert phrase("no_sim", 2, "") == (2, "未检测到电话卡，两分钟后进入应急模式")
+    for name in ("soon", "sim", "nonesuch", ""):
+        with pytest.raises(KeyError):
+            phrase(name, None, "")
 
 
 def test_every_phrase_fits_into_one_command_with_telephone_and_minutes():
@@ -101,7 +111,7 @@ def test_a_phrase_that_waits_is_not_queued_again_but_brought_up_to_date():
 
 
 def test_a_full_queue_loses_the_least_urgent():
-    names = [name for name in PHRASES if PHRASES[name][0] == 0] + ["welcome", "switched_on"]
+    names = [name for name in PHRASES if PHRASES[name][0] == "0"] + ["welcome", "switched_on"]
     result = live(*say(*names), SPEAK)
     assert len(result["waiting"][0]) == 8
     assert "welcome" not in result["waiting"][0]

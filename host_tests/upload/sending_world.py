@@ -140,6 +140,7 @@ class Authority:
         app.router.add_get("/api/openapi/checkaccesstokenisvalid/{token}", self._check)
         app.router.add_post("/api/{table}/{token}", self._data)
         app.router.add_get("/jsdspcloud/servlet/token", self._jiangsu_token)
+        app.router.add_post("/jsdspcloud/servlet/token", self._jiangsu_token)
         app.router.add_post("/jsdspcloud/servlet/syndata", self._syndata)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from hanma.upload import catalogue, checking
-from hanma.upload.problems import Place
+from hanma.upload.problems import Place, Problem, Rule
 from hanma.upload.record import Attachment, Row
 from host_tests.upload.shantou_world import EMPTY, NOW, PLATFORM, cells, check, found, golden, notes, site
 
@@ -310,6 +310,19 @@ def test_an_entry_may_not_lie_in_the_future():
     records = [check("worker_enter", cells("worker_enter_minimal", enterdate=day))[0] for day in ("2026-11-21", "2026-11-22")]
     assert [record.sound for record in records] == [True, False]
     assert ("future", "enterdate") in found(records[1])
+
+
+def test_what_was_lost_in_reading_is_told_once_and_isn_t_called_missing_too():
+    lost = Problem(Rule("error_cell", "单元格是错误值", "an error cell"), Place("表.xlsx", "", 2, "体温"))
+    row = Row(Place("表.xlsx", "", 2), cells("gate_minimal", temperature=None), [lost], {"temperature": "体温"})
+    (record,) = checking.check([row], PLATFORM.tables["gate"], site(), NOW)
+    assert [one.rule.name for one in record.problems] == ["error_cell"] and not record.sound
+
+
+def test_consent_can_t_be_given_for_everybody_by_the_profile():
+    profile = {"consent": "columns", "values": {"consent": "是"}}
+    (record,) = check("gate", cells("gate_minimal", consent_date="2026-01-01"), **profile)
+    assert {("constant_fact", "consent"), ("no_consent", "consent")} <= found(record)
 
 
 # What came before

@@ -270,6 +270,11 @@ def test_a_time_without_its_seconds_or_its_day_is_refused_and_not_filled_up(cell
     assert _read("gate.dktime", cell) == (None, ["not_time"])
 
 
+def test_a_cell_that_holds_a_day_alone_is_no_midnight():
+    assert _read("gate.dktime", dt.datetime(2026, 1, 5)) == (None, ["midnight_cell"])
+    assert _read("gate.dktime", "2026-01-05 00:00:00") == (dt.datetime(2026, 1, 5), [])
+
+
 # Pictures and lists
 
 

@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 
 import pytest
@@ -330,6 +331,20 @@ def test_an_accepted_record_answers_for_its_identity(store):
     assert store.state("gate", (ID,), "shantou") == "accepted"
 
 
+def test_one_look_at_a_table_tells_the_same_as_asking_for_each_record(store):
+    for number, name in (("1", "张三"), ("2", "李四"), ("3", "王五")):
+        store.put(replace(prepared("gate", number, name=name), known_as=((None,),)))
+    accept(store)
+    [item] = claim(store)
+    store.settle(item, "refused")
+    store.put(prepared("gate", "3", name="王六"))
+    store.put(prepared("worker_out", "4"))
+    told = store.states("gate", "shantou")
+    asked = [("1",), ("2",), ("3",), ("4",), (None,)]
+    assert [told(one) for one in asked] == [store.state("gate", one, "shantou") for one in asked]
+    assert {told(one) for one in asked} == {"accepted", "refused", "queued", None}
+
+
 # Many at once
 
 
@@ -386,6 +401,12 @@ def test_a_batch_holds_one_operation_and_is_claimed_again_whole_under_its_number
     assert [item.id for item in again] == [item.id for item in first]
     assert {item.batch_no for item in again} == {"2026112100000001"}
     assert store.counts()["possible_duplicates"] == 3
+
+
+def test_a_batch_is_filled_whatever_the_age_of_its_rows(store):
+    for number in range(9):
+        store.put(hazard(f"h{number}"))
+    assert [len(claim(store, 6, "jiangsu", batch=True)) for _ in range(3)] == [6, 3, 0]
 
 
 def test_new_changed_and_deleted_rows_are_never_in_one_batch(store):

@@ -173,6 +173,18 @@ def test_an_old_token_is_renewed_before_a_refusal_is_believed(tmp_path):
     in_a_desk(scenario, tmp_path)
 
 
+def test_a_token_whose_life_the_site_states_is_renewed_in_time_and_as_the_site_says(tmp_path):
+    async def scenario(desk):
+        await desk.client.token()
+        await desk.client.token()
+        assert desk.authority.tokens == 1
+        desk.client._until_s -= 60  # its time has come
+        await desk.client.token()
+        assert desk.authority.tokens == 2
+
+    in_a_desk(scenario, tmp_path, token_life_s=60, token_method="POST")
+
+
 def test_wrong_credentials_stop_the_run(tmp_path):
     async def scenario(desk):
         desk.client._appid = "another"

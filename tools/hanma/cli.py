@@ -139,6 +139,7 @@ _TOOLS = {
     "mpy-cross": toolchain.mpy_cross,
     "umqtt.simple 1.3.4": toolchain.umqtt_simple,
     "mosquitto": toolchain.mosquitto,
+    "PostgreSQL": toolchain.postgresql,
 }
 
 

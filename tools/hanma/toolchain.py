@@ -237,18 +237,37 @@ def _apt_options(directory, sources):
 
 def mosquitto():
     """Return the mosquitto broker's path, installing it as root on Debian; raises Missing elsewhere."""
-    found = _find_mosquitto()
+    return _server("mosquitto", _find_mosquitto, "apt-get install mosquitto, or brew install mosquitto")
+
+
+def postgresql():
+    """Return the directory of PostgreSQL's programs (initdb, postgres), installing it as mosquitto is; raises Missing elsewhere."""
+    return _server("postgresql", _find_postgresql, "apt-get install postgresql, or put initdb on PATH")
+
+
+def _server(package, find, how):
+    found = find()
     if found:
         return found
     if not shutil.which("apt-get") or os.geteuid() != 0:
-        raise Missing("mosquitto is not installed: apt-get install mosquitto, or brew install mosquitto")
+        raise Missing(f"{package} is not installed: {how}")
     quiet = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
     run(["apt-get", "-qq", "update"], env=quiet)
-    run(["apt-get", "-qq", "-y", "--no-install-recommends", "install", "mosquitto"], env=quiet)
-    found = _find_mosquitto()
+    run(["apt-get", "-qq", "-y", "--no-install-recommends", "install", package], env=quiet)
+    found = find()
     if not found:
-        raise Missing("mosquitto was installed but is on no known path")
+        raise Missing(f"{package} was installed but is on no known path")
     return found
+
+
+def _find_postgresql():
+    """Return the newest version's directory or None; Debian keeps each version's own, off PATH."""
+    on_path = shutil.which("initdb")
+    if on_path:
+        return pathlib.Path(on_path).resolve().parent
+    versions = pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb")
+    found = max(versions, key=lambda path: int(path.parts[-3]), default=None)
+    return found.parent if found else None
 
 
 def _find_mosquitto():

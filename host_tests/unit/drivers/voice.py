@@ -2,7 +2,7 @@
 
 import asyncio
 
-from terminal import phrases, voice
+from terminal import numerals, voice
 
 
 class _Failure(Exception):
@@ -38,7 +38,7 @@ def run(case):
     "outcomes": ["ok" or a failure's code, ...] (the last one for ever), "phone": text}.
     """
     if "numbers" in case:
-        return [[phrases.number(value), phrases.minutes(value)] for value in case["numbers"]]
+        return [[numerals.number(value), numerals.minutes(value)] for value in case["numbers"]]
     return asyncio.run(_live(case))
 
 

@@ -5,19 +5,18 @@ with a note (full-width signs, a code's lost zero where one code fits); a value 
 with a problem that says why. Dates and times are local ones of Asia/Shanghai, without a zone.
 """
 
-import base64
-import binascii
-import json
 import re
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 
+from .attachments import attachment, file_names, items
 from .choices import Choices
 from .misreadings import (
     CUT_TO_DAY,
     DATE_CELL,
     LONG_NUMBER,
+    MIDNIGHT_CELL,
     NEEDS_OTHER,
     NOT_DATE,
     NOT_LIST,
@@ -39,7 +38,6 @@ from .misreadings import (
     problem,
 )
 from .plain import BLANKS, HOUR, SIGNS, TEXT, day_text, moment, split_day, two_places
-from .record import Attachment
 
 PERMANENT = "0000-00-00"
 _EXACT_NUMBER = 10**15  # a spreadsheet keeps 15 digits and makes the rest zeros
@@ -48,8 +46,7 @@ _BETWEEN_HAN = re.compile(r"(?<=[\u4e00-\u9fff])\s+(?=[\u4e00-\u9fff])")
 _SCIENTIFIC = re.compile(r"\d(\.\d+)?[eE]\+?\d+")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
 _SEVERAL_VALUES = re.compile(r"[、，,;；|\n]")
-_SEVERAL_FILES = re.compile(r"[;；|\n]")
-_DATA_URI = re.compile(r"data:([\w.+-]+/[\w.+-]+);base64,(.*)", re.DOTALL)
+_MIDNIGHT = datetime.min.time()
 _FOR_EVER = {"永久", "长期", "长期有效", "永久有效", "0000/00/00", "00000000"}
 _KINDS = {bool: ("是/否", "a yes or no"), date: ("日期", "a date"), datetime: ("时间", "a time"), list: ("一组值", "a list")}
 
@@ -264,7 +261,7 @@ def _integer(field, platform):
 def _date(field, platform):
     def read(cell, values, found):
         if isinstance(cell, datetime):
-            if cell.time().replace(microsecond=0) != datetime.min.time():
+            if cell.time().replace(microsecond=0) != _MIDNIGHT:
                 found.append(problem(CUT_TO_DAY, field))
             return cell.date()
         if isinstance(cell, date):
@@ -290,6 +287,9 @@ def _datetime(field, platform):
                 return datetime.fromisoformat(cell)
             except ValueError:
                 pass
+        if isinstance(cell, datetime) and cell.time() == _MIDNIGHT and not cell.tzinfo:  # so a spreadsheet gives a day too
+            found.append(problem(MIDNIGHT_CELL, field))
+            return None
         time = moment(cell)
         if time is None:
             found.append(problem(NOT_TIME, field, cell))
@@ -304,32 +304,17 @@ def _datetime(field, platform):
 def _picture(field, platform):
     def read(cell, values, found):
         if type(cell) is str and not cell.startswith("data:"):
-            cell = [part.strip() for part in _SEVERAL_FILES.split(cell) if part.strip()]
+            cell = file_names(cell)
             cell = cell[0] if len(cell) == 1 else cell
         if isinstance(cell, list):
             found.append(problem(ONE_PICTURE, field, count=len(cell)))
             return None
-        attachment = _attachment(cell)
-        if attachment is None:
+        picture = attachment(cell)
+        if picture is None:
             found.append(problem(NOT_PICTURE, field))
-        return attachment
+        return picture
 
     return read
-
-
-def _attachment(cell):
-    """Return the Attachment of a file name, a data: text, {"file": name} or an Attachment; None for anything else."""
-    if isinstance(cell, dict) and isinstance(cell.get("file"), str):
-        cell = cell["file"]
-    if isinstance(cell, str) and cell.startswith("data:"):
-        match = _DATA_URI.fullmatch(cell)
-        try:
-            return Attachment("", data=base64.b64decode(match[2], validate=True), media=match[1]) if match else None
-        except binascii.Error:
-            return None
-    if isinstance(cell, str) and cell.strip():
-        return Attachment(re.split(r"[\\/]", cell.strip())[-1], cell.strip())
-    return cell if isinstance(cell, Attachment) else None
 
 
 def _array(field, platform):
@@ -347,12 +332,12 @@ def _array(field, platform):
         return {name: value for name, value in values.items() if value is not None}
 
     def read(cell, values, found):
-        items = _items(cell, picture)
-        if items is None:
+        listed = items(cell, picture)
+        if listed is None:
             found.append(problem(NOT_LIST, field))
             return None
         decoded = []
-        for number, cells in enumerate(items, 1):
+        for number, cells in enumerate(listed, 1):
             inner = []
             decoded.append(item(cells, inner))
             found += [within(one, field, number) for one in inner]
@@ -365,21 +350,6 @@ def within(one, field, number):
     """Return a problem of a list's item with its path in front: "details[2].name"."""
     inside = "" if one.field == field.name else f".{one.field}"
     return replace(one, field=f"{field.name}[{number}]{inside}")
-
-
-def _items(cell, picture):
-    """Return a cell as a list of dicts, or None. Where the items hold a picture, file names alone will do."""
-    if isinstance(cell, str) and cell.lstrip()[:1] in ("[", "{"):
-        try:
-            cell = json.loads(cell)
-        except ValueError:
-            return None
-    elif isinstance(cell, str) and picture:
-        cell = [part.strip() for part in _SEVERAL_FILES.split(cell) if part.strip()]
-    cell = cell if isinstance(cell, list) else [cell]
-    if picture:
-        cell = [item if isinstance(item, dict) and "file" not in item else {picture: item} for item in cell]
-    return cell if all(isinstance(item, dict) for item in cell) else None
 
 
 _CODERS = {

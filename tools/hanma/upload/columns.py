@@ -36,9 +36,10 @@ AMBIGUOUS = Rule(
 )
 
 # Columns that stay here and are never sent: what shows that a person agreed to be photographed.
+_HERE_ONLY = "只留在本机，不上报。"
 CONSENT = (
-    Field("consent", "同意采集人脸", type="enum", choices={"1": "是", "0": "否"}, note="本人同意的写“是”。只留在本机，不上报。"),
-    Field("consent_date", "同意日期", type="date", latest_now=True, note="签同意书的日期。只留在本机，不上报。"),
+    Field("consent", "同意采集人脸", "enum", choices={"1": "是", "0": "否"}, fact=True, note=f"本人同意的写“是”。{_HERE_ONLY}"),
+    Field("consent_date", "同意日期", "date", latest_now=True, fact=True, note=f"签同意书的日期。{_HERE_ONLY}"),
 )
 # What clerks number their rows with.
 _COUNTERS = ("序号", "行号", "no", "no.")

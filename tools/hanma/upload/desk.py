@@ -70,7 +70,8 @@ class Desk:
         self.site = profile if isinstance(profile, sites.Site) else sites.load(profile)
         try:
             self.platform = catalogue.load(self.site.platform)
-        except KeyError as error:
+            self.platform.chosen(self.site.settings)
+        except (KeyError, ValueError) as error:
             raise DeskError(error.args[0]) from None
         self.now = clock or (lambda: datetime.now(SHANGHAI))
         self._store = None
@@ -171,6 +172,10 @@ class Desk:
         """Return what the outbox knows of a record: its state, or None."""
         return self.store.state(table, identity, self.site.platform)
 
+    def states(self, table):
+        """Return a function identity → state of what the outbox knows of a table now, None for each where there is none."""
+        return self.store.states(table, self.site.platform) if self.has_store else lambda identity: None
+
     def lines(self, **wanted):
         """Yield every Line of the outbox that fits (state, table, platform), however many there are."""
         after = 0
@@ -224,7 +229,7 @@ class _Known:
     """What a check may ask beyond its row: the outbox, where there is one, and the sound records of this run."""
 
     def __init__(self, desk):
-        self._desk, self._identities, self._bodies = desk, set(), {}
+        self._desk, self._identities, self._bodies, self._states = desk, set(), {}, {}
 
     def note(self, prepared):
         """Remember a sound record of this run."""
@@ -236,7 +241,9 @@ class _Known:
     def __call__(self, table, identity):
         if (table, identity) in self._identities:
             return outbox.QUEUED
-        return self._desk.known(table, identity) if self._desk.has_store else None
+        if table not in self._states:
+            self._states[table] = self._desk.states(table)
+        return self._states[table](identity)
 
     def others(self, table):
         """Return the bodies of a table's records that went out before or go with this run."""

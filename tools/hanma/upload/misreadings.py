@@ -52,6 +52,13 @@ NOT_TIME = Rule(
     "请写成 2026-01-31 07:30:00",
     "Write 2026-01-31 07:30:00",
 )
+MIDNIGHT_CELL = Rule(
+    "midnight_cell",
+    "{label}的单元格只有日期，没有时间（或恰是零点整）",
+    "{label}: the cell holds a day without a time, or midnight itself",
+    "请填到秒；确是零点整的，改成文本格式写 2026-01-31 00:00:00",
+    "Write it to the second; midnight itself goes as the text 2026-01-31 00:00:00",
+)
 UNKNOWN_CODE = Rule(
     "unknown_code",
     "{label}的字典里没有 {cell}",

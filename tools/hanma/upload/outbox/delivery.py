@@ -137,14 +137,15 @@ def _take(connection, claim, newest_first, most, *narrowed, **more):
     return connection.execute(_queue(newest_first, *narrowed), values).all()
 
 
-def _pick(connection, claim, total, *narrowed, **more):
+def _pick(connection, claim, total, *narrowed, seen=(), **more):
     """Take half from today's newest and half from the oldest of before; one side fills what the other lacks."""
     half = total - total // 2
-    first = _take(connection, claim, claim.live_first, half, *narrowed, **more)
-    second = _take(connection, claim, not claim.live_first, total - len(first), *narrowed, **more)
+    seen = [0, *seen]  # no record's id is 0: the list is never empty
+    first = _take(connection, claim, claim.live_first, half, *narrowed, "seen", **more, seen=seen)
+    second = _take(connection, claim, not claim.live_first, total - len(first), *narrowed, "seen", **more, seen=seen)
     left = total - len(first) - len(second)
     if left and len(first) == half:
-        seen = [row.id for row in first]
+        seen += [row.id for row in first]
         first += _take(connection, claim, claim.live_first, left, *narrowed, "seen", **more, seen=seen)
     return first + second
 
@@ -160,8 +161,8 @@ def _pick_batch(connection, claim):
     lead = _pick(connection, claim, 1, "unbatched")
     if not lead:
         return []
-    kind = ("unbatched", "kind", "seen", "new" if lead[0].accepted_ms is None else "known")
-    like = {"of_table": lead[0].table_key, "of_deletion": lead[0].deletion, "seen": [lead[0].id]}
+    kind = ("unbatched", "kind", "new" if lead[0].accepted_ms is None else "known")
+    like = {"of_table": lead[0].table_key, "of_deletion": lead[0].deletion, "seen": (lead[0].id,)}
     rows = lead + _pick(connection, claim, claim.limit - 1, *kind, **like)
     return sorted(rows, key=lambda row: row.id)  # the order in which it would be sent again
 

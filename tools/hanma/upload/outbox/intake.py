@@ -169,8 +169,9 @@ def drop(connection, correction_id):
     connection.execute(delete(RECORD).where(RECORD.c.id == correction_id))
 
 
-def decide(connection, record_id, state, now_ms, message):
-    """The clerk's word on a record: queued (send it again), accepted (it is there) or refused. OutboxError while it is sent."""
+def decide(connection, record_id, state, now_ms, message, missing_there=False):
+    """The word on a record: queued (send it again), accepted (it is there) or refused. missing_there: it is known that it did
+    not arrive. OutboxError while it is sent."""
     row = connection.execute(select(RECORD).where(RECORD.c.id == record_id).with_for_update()).one_or_none()
     if row is None or row.revision:
         raise OutboxError("there is no such record")
@@ -184,7 +185,7 @@ def decide(connection, record_id, state, now_ms, message):
     if state == ACCEPTED:
         more |= {"accepted_ms": None if row.deletion else now_ms, "accepted_content": row.content}
     # Sent again after its answer was lost: it may be there twice, and the clerk has chosen that.
-    if state == QUEUED and row.state == UNCERTAIN:
+    if state == QUEUED and row.state == UNCERTAIN and not missing_there:
         more["duplicates"] = row.duplicates + 1
     change(connection, now_ms, [{"id": record_id, "state": state, **more}])
     if state == ACCEPTED:

@@ -175,10 +175,11 @@ class Store:
         """Forget a held correction."""
         self._do(lambda connection: intake.drop(connection, correction_id))
 
-    def decide(self, record_id, state, message=""):
-        """The clerk's word on a refused or uncertain record: queued (again), accepted (it is there) or refused."""
+    def decide(self, record_id, state, message="", *, missing_there=False):
+        """The word on a refused or uncertain record: queued (again), accepted (it is there) or refused. missing_there: the
+        platform was asked and does not have it, so that to send it again makes no duplicate."""
         now, sealed = self._clock(), self._sealed(message)
-        self._do(lambda connection: intake.decide(connection, record_id, state, now, sealed))
+        self._do(lambda connection: intake.decide(connection, record_id, state, now, sealed, missing_there))
 
     def adopt(self, many):
         """Note Prepared records as accepted before this tool came; return how many were not known."""
@@ -252,6 +253,18 @@ class Store:
         if any(row.accepted_ms is not None for row in there):
             return journal.ACCEPTED
         return there[-1].state if there else None
+
+    def states(self, table, platform):
+        """Return a function identity → state, which tells what `state` would have told now: for very many questions."""
+        record, name = schema.RECORD.c, schema.NAME.c
+        known = select(name.identity, record.state, record.accepted_ms, record.deletion).join_from(schema.NAME, schema.RECORD)
+        mine = known.where(record.table_key == table, record.platform == platform, record.revision == 0).order_by(record.id)
+        told = {}
+        with self._reads.connect() as connection:
+            for identity, now, accepted_ms, deletion in connection.execute(mine):
+                if not (deletion and now == journal.ACCEPTED) and told.get(identity) != journal.ACCEPTED:
+                    told[identity] = now if accepted_ms is None else journal.ACCEPTED
+        return lambda identity: told.get(self._hash(platform, table, identity))
 
     def find(self, *, state=None, table=None, platform=None, ids=None, limit=1000, after=0):
         """Return Lines, oldest id first, those after the id `after`; each filter left out lets all through."""

@@ -49,10 +49,11 @@ def _without(body, fields, kind):
     """Return a body without the values of that kind, nested tables included."""
     kept = dict(body)
     for field in fields:
-        if field.name not in kept:
+        key = field.key or field.name
+        if key not in kept:
             continue
         if field.privacy == kind:
-            del kept[field.name]
-        elif field.fields and isinstance(kept[field.name], list):
-            kept[field.name] = [_without(one, field.fields, kind) for one in kept[field.name]]
+            del kept[key]
+        elif field.fields and isinstance(kept[key], list):
+            kept[key] = [_without(one, field.fields, kind) for one in kept[key]]
     return kept

@@ -1,8 +1,8 @@
 """Speaks Jiangsu's interface (DB32/T, appendix B): a token by appid and secret, batches of rows of one table.
 
-State: the token and since when. Where the document is silent there are settings: `txcode_key` (the key's case), `batch_rows`,
-`token_words` and `passing_words` (what in a refusal's text means that the token has ended, or that the server is at fault: the one
-code it has, "0", says neither).
+State: the token, since when and until when. Where the document is silent there are settings: `txcode_key` (the key's case),
+`batch_rows`, `token_method`, `token_life_s` (0: until it is refused), `token_words` and `passing_words` (what in a refusal's
+text means that the token has ended, or that the server is at fault: the one code it has, "0", says neither).
 """
 
 import asyncio
@@ -16,7 +16,9 @@ from .transport import Answer, NotSent, Uncertain, check_address, of_status
 _TOKEN_PATH = "/jsdspcloud/servlet/token"
 _DATA_PATH = "/jsdspcloud/servlet/syndata"
 _SUCCESS = "1"
+_BATCH_ROWS = 100
 _OLD_S = 600  # a token's life is not documented: after this long a refusal may be about it
+_FOR_EVER_S = 365 * 86_400
 _TOKEN_WORDS = ("token", "令牌", "未授权", "鉴权")
 _PASSING_WORDS = ("系统异常", "系统繁忙")
 
@@ -33,25 +35,28 @@ class Jiangsu:
         self._transport = transport
         self.turn_s = transport.turn_s
         self._platform = platform or catalogue.load("jiangsu")
-        settings = site.settings
-        self.batch_rows = int(settings.get("batch_rows", 50))
+        settings = {name: one["value"] for name, one in self._platform.settings.items()} | site.settings
+        self.batch_rows = int(settings.get("batch_rows", _BATCH_ROWS))
         self._code_key = settings.get("txcode_key", "txcode")
+        self._method = settings.get("token_method", "GET")
+        self._life_s = float(settings.get("token_life_s", 0))
         self._token_words = tuple(settings.get("token_words", _TOKEN_WORDS))
         self._passing_words = tuple(settings.get("passing_words", _PASSING_WORDS))
         self._appid, self._secret = site.secret("appid"), site.secret("secret")
         privacy.hide(self._appid)
         privacy.hide(self._secret)
         self._token = None
-        self._since_s = 0.0
+        self._since_s = self._until_s = 0.0
         self._asking = asyncio.Lock()
 
     async def token(self, instead_of=None):
         """Return (a token or None, the Answer when there is none). instead_of: one that does not work any more."""
         async with self._asking:
-            if self._token not in (None, instead_of):
+            if self._token not in (None, instead_of) and time.monotonic() < self._until_s:
                 return self._token, None
             try:
-                reply = await self._transport.get(_TOKEN_PATH, {"appid": self._appid, "secret": self._secret})
+                asked = {"appid": self._appid, "secret": self._secret}
+                reply = await self._transport.get(_TOKEN_PATH, asked, method=self._method)
             except (NotSent, Uncertain) as error:  # nothing of a record was sent yet
                 return None, Answer("queued", "network", "", str(error))
             token = _find_token(reply.data)
@@ -59,6 +64,7 @@ class Jiangsu:
                 return None, _no_token(reply)
             privacy.hide(token)
             self._token, self._since_s = token, time.monotonic()
+            self._until_s = self._since_s + (self._life_s or _FOR_EVER_S)
             return token, None
 
     async def send_batch(self, items):

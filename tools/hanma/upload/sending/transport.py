@@ -188,9 +188,9 @@ class Transport:
             return await self._request(httpx.Request("POST", self._url(path), data=content, headers=headers))
         return await self._request(httpx.Request("POST", self._url(path), content=content, headers=_JSON | (headers or {})))
 
-    async def get(self, path, query=None, headers=None):
-        """GET; return a Reply. NotSent or Uncertain otherwise."""
-        return await self._request(httpx.Request("GET", self._url(path), params=query, headers=headers))
+    async def get(self, path, query=None, headers=None, method="GET"):
+        """GET, or another method without a body; return a Reply. NotSent or Uncertain otherwise."""
+        return await self._request(httpx.Request(method, self._url(path), params=query, headers=headers))
 
     async def _request(self, request):
         request.extensions = self._extensions

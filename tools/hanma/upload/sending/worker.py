@@ -17,6 +17,7 @@ from functools import partial
 
 from hanma.upload.outbox import now_ms
 
+from .asking import ask_all
 from .transport import Answer
 
 _POLL_S = 1.0  # how soon a record that another process has put is seen
@@ -130,6 +131,10 @@ class _Worker:
     async def _recover(self):
         for _, state in await asyncio.to_thread(self._store.recover):
             self._count("resent" if state == "queued" else state)
+        if hasattr(self._client, "ask"):
+            found = await ask_all(self._store, self._client)
+            self._summary.accepted += found["accepted"]
+            self._summary.uncertain -= min(self._summary.uncertain, sum(found.values()))
 
     async def _look_after(self):
         while True:
