@@ -41,6 +41,8 @@ REASONS = {
         "token_method": "The method is not said; the address carries the parameters.",
         "token_life_s": "How long a token lives is not said: 0 uses it until it is refused.",
         "batch_rows": "How many rows a batch may have is not said.",
+        "token_words": "A failure has one code only: where its reason has one of these words the token is taken to have run out.",
+        "passing_words": "A failure has one code only: where its reason has one of these words it is sent again later.",
         "required": "The standard marks nothing as required; beside keys and names the `table.field` listed here are.",
     },
     "zhejiang": {"id_x": "The default password is the id's last six; the case of a final X is not said."},
