@@ -1,11 +1,14 @@
 """A sample site and a stand-in, both used as a person would: `hanma upload …` and `hanma mock …` as processes."""
 
+import atexit
 import contextlib
+import functools
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import httpx
@@ -13,7 +16,8 @@ import httpx
 from hanma.mock.shantou_options import Options
 from host_tests import sample_site
 
-_TOOLS = Path(__file__).resolve().parents[2] / "tools"
+_ROOT = Path(__file__).resolve().parents[2]
+_TOOLS = _ROOT / "tools"
 _END_S = 60
 
 
@@ -46,7 +50,7 @@ class StandIn:
 
 
 @contextlib.contextmanager
-def stand_in(*arguments, verify=True):
+def stand_in(*arguments):
     """Run `hanma mock …` while the block runs; yields a StandIn."""
     command = [sys.executable, "-m", "hanma.mock", *map(str, arguments)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
@@ -61,9 +65,35 @@ def stand_in(*arguments, verify=True):
 def environment(**more):
     """Return the environment of a command: credentials of the stand-in, a wide screen, nobody's proxy."""
     kept = {name: value for name, value in os.environ.items() if "proxy" not in name.lower() and not name.startswith("HANMA_")}
-    own = {"PYTHONPATH": str(_TOOLS), "COLUMNS": "200", "PYTHONIOENCODING": "utf-8", "PYTHONUTF8": "1"}
+    own = {"PYTHONPATH": os.pathsep.join(map(str, (_TOOLS, _ROOT))), "COLUMNS": "200", "PYTHONUTF8": "1"}
     credentials = {"HANMA_USER": Options.user, "HANMA_ACCESS_SECRET": Options.secret}
     return {**kept, **own, **credentials, **more}
+
+
+class _Server:
+    """The process that runs commands: see command_server."""
+
+    def __init__(self):
+        command = [sys.executable, "-m", "host_tests.upload.command_server"]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        self._process = subprocess.Popen(command, cwd=_ROOT, env=environment(), text=True, **pipes)
+        atexit.register(self._end)
+
+    def run(self, words, directory, environment, files):
+        """Run a command; return its status. files: standard input, output, error."""
+        asked = {"words": words, "directory": str(directory), "environment": environment, "files": list(map(str, files))}
+        self._process.stdin.write(json.dumps(asked) + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def _end(self):
+        self._process.stdin.close()
+        self._process.wait(_END_S)
+
+
+@functools.lru_cache
+def _server():
+    return _Server()
 
 
 class Office:
@@ -87,10 +117,13 @@ class Office:
 
     def run(self, *words, given=None, settings=None):
         """Run a command to its end; return (status, output, complaints)."""
-        with self.start(*words, settings=settings) as process:
-            out, complaints = process.communicate(given, timeout=_END_S)
-        pass
-        return process.returncode, out, complaints
+        with tempfile.TemporaryDirectory(prefix="hanma-command-") as place:
+            files = [Path(place) / name for name in ("in", "out", "complaints")]
+            files[0].write_text(given or "", "utf-8")
+            status = _server().run(["upload", *map(str, words)], self.directory, environment(**settings or {}), files)
+            out, complaints = (one.read_text("utf-8") for one in files[1:])
+        assert "Traceback" not in complaints, complaints
+        return status, out, complaints
 
     def done(self, *words, given=None, status=0):
         """Run a command that must end with that status; return its output."""
