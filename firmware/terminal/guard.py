@@ -37,6 +37,7 @@ class Guard:
         self.beat = None
         self.make_room = gc.collect
         self.is_welding = None
+        self._unsettled = _LOOKS  # readings of the welding sense that may say nothing because it has just begun
         self._store = store
         self._clock = clock
         self._early = []  # effects of the boot, before anybody hears them
@@ -99,8 +100,13 @@ class Guard:
     def _sense(self):
         """Report what the senses say; after the tick, so that no reading from before a switching is told of after it."""
         lock = self.interlock
-        self.is_welding = self.relay.welding()
-        self.do(lock.welding(self._clock.now_s(), self.is_welding))
+        self.is_welding = welding = self.relay.welding()
+        if welding is not None:
+            self._unsettled = 0
+        if self._unsettled:
+            self._unsettled -= 1  # nothing is told: it would undo the idle count of before a crash
+        else:
+            self.do(lock.welding(self._clock.now_s(), welding))
         contact = self.relay.contact()  # read in every round: it is debounced from one to the next
         self._looks += 1
         if self._looks >= _LOOKS and self._is_late():
