@@ -19,7 +19,7 @@ _SURNAMES = "赵钱孙李周吴郑王冯陈"
 _SEED = 20261121
 WORKERS = 10
 DAYS = 7
-_PROFILE = """platform = "shantou"
+PROFILE = """platform = "shantou"
 consent = "stated"
 
 [values]
@@ -103,7 +103,7 @@ def make(directory, url, today=None):
     today = today or datetime.datetime.now(SHANGHAI).date()
     directory = Path(directory)
     (directory / "sites").mkdir(parents=True, exist_ok=True)
-    (directory / "sites" / "demo.toml").write_text(_PROFILE.format(url=url), "utf-8")
+    (directory / "sites" / "demo.toml").write_text(PROFILE.format(url=url), "utf-8")
     people = workers()
     draw_faces(directory / "sites" / "照片", people)
     book = Workbook()
@@ -134,7 +134,7 @@ def _write(book, title, rows):
 def sheets(people, week):
     """Return sheet → rows (field name → what the clerk typed), the planted errors in them."""
     return {
-        "班组数据": [_team(people[0])],
+        "班组数据": [team(people[0])],
         "劳务人员进场信息": _entries(people, week[0]),
         "闸机数据接入": _attendance(people, week),
         "扬尘噪声数据接入": _dust(week),
@@ -146,7 +146,8 @@ def _exit(worker, day):
     return {"name": worker.name, "idcardnum": worker.id, "outdate": str(day), "outevaluate": "良好"}
 
 
-def _team(leader):
+def team(leader):
+    """Return the team's row: unit, name and leader."""
     return {
         "unitname": "汕头市示范劳务有限公司",
         "unitcode": "91440500MA0000015C",
@@ -163,31 +164,48 @@ def _team(leader):
     }
 
 
+def entry(worker, day, leader=False):
+    """Return the row of a worker's entry on that day; the pictures lie under the worker's id."""
+    return {
+        "labourername": worker.name,
+        "idcard": worker.id,
+        "enterdate": str(day),
+        "constructionunitname": "汕头市示范劳务有限公司",
+        "constructionunitcode": "91440500MA0000015C",
+        "teamcode": "BZ0001",
+        "nation": "汉族",
+        "politiccountenance": "13",
+        "qualifications": "02",
+        "mobilenumber": worker.phone,
+        "worktype": "040",
+        "province": "广东省",
+        "city": "汕头市",
+        "county": "潮阳区",
+        "homeadrress": "示范镇示范村一号",
+        "presentaddress": "示范住宅一标段工地宿舍",
+        "grtype": "20",
+        "isteamleader": "是" if leader else "否",
+    }
+
+
+def passage(worker, at, direction, photo, temperature):
+    """Return an attendance row: who went 进场 or 出场 when, the picture's file, and the temperature as text."""
+    return {
+        "ryno": worker.id,
+        "name": worker.name,
+        "rytype": "建筑工人",
+        "dktime": at.strftime("%Y-%m-%d %H:%M:%S"),
+        "dktype": direction,
+        "deviceCode": "ZJ440513001",
+        "photo": photo,
+        "temperature": temperature,
+        "attendtype": "001",
+        "worktype": "040",
+    }
+
+
 def _entries(people, day):
-    rows = []
-    for number, one in enumerate(people):
-        rows.append(
-            {
-                "labourername": one.name,
-                "idcard": one.id,
-                "enterdate": str(day),
-                "constructionunitname": "汕头市示范劳务有限公司",
-                "constructionunitcode": "91440500MA0000015C",
-                "teamcode": "BZ0001",
-                "nation": "汉族",
-                "politiccountenance": "13",
-                "qualifications": "02",
-                "mobilenumber": one.phone,
-                "worktype": "040",
-                "province": "广东省",
-                "city": "汕头市",
-                "county": "潮阳区",
-                "homeadrress": "示范镇示范村一号",
-                "presentaddress": "示范住宅一标段工地宿舍",
-                "grtype": "20",
-                "isteamleader": "是" if number == 0 else "否",
-            }
-        )
+    rows = [entry(one, day, leader=number == 0) for number, one in enumerate(people)]
     rows[3]["idcard"] = int(rows[3]["idcard"][:17] + "0")  # what Excel makes of a number typed in
     return rows
 
@@ -198,20 +216,7 @@ def _attendance(people, week):
         for one in people:
             for hour, direction in ((7, "进场"), (17, "出场")):
                 at = datetime.datetime(day.year, day.month, day.day, hour, chance.randrange(60), chance.randrange(60))
-                rows.append(
-                    {
-                        "ryno": one.id,
-                        "name": one.name,
-                        "rytype": "建筑工人",
-                        "dktime": at.strftime("%Y-%m-%d %H:%M:%S"),
-                        "dktype": direction,
-                        "deviceCode": "ZJ440513001",
-                        "photo": f"{one.id}.jpg",
-                        "temperature": f"{chance.uniform(36, 37):.1f}",
-                        "attendtype": "001",
-                        "worktype": "040",
-                    }
-                )
+                rows.append(passage(one, at, direction, f"{one.id}.jpg", f"{chance.uniform(36, 37):.1f}"))
     rows[17]["temperature"] = None
     rows[40]["worktype"] = "888"
     rows[-1]["dktype"] = "进场"  # went in on the last evening and was not seen to leave

@@ -15,8 +15,9 @@ import time
 from micropython import const
 
 _SETTLE_MS = const(500)  # a contactor moves within 20 to 100 ms; two rounds of the sense beyond that
-_LOOKS = const(3)  # a loop that was held in between must not take the first reading for a settled one
 _LOOK_MS = const(20)  # how often the contact is read while an order waits for it
+_STEADY_MS = const(40)  # from one reading to another: longer than a sense takes to believe in a change
+_FIRST = const(3)  # readings in which a sense that has just begun may say nothing
 _SENSE_MS = const(200)  # welding sense and contact, in quiet times
 _SAVE_S = const(5)  # age of the resume record at the most: what a crash may forget of a timer
 _RESERVE = const(256)  # words: an order holds some 700 bytes at once while it is decided
@@ -37,13 +38,14 @@ class Guard:
         self.beat = None
         self.make_room = gc.collect
         self.is_welding = None
+        self._unsettled = _FIRST  # of these, those the welding sense still has
         self._store = store
         self._clock = clock
         self._early = []  # effects of the boot, before anybody hears them
         self._hear = self._early.append
         self._held = []  # effects that wait for the contact to be read back
-        self._looks = 0  # readings of the contact since the relay moved
         self._moved_at = time.ticks_ms()  # when the relay moved; None once the contact has settled
+        self._late_at = None  # when the contact was first read after it should have settled
         self._saved_s = 0
         self._late = []
         self._reserve = [None] * _RESERVE
@@ -99,18 +101,25 @@ class Guard:
     def _sense(self):
         """Report what the senses say; after the tick, so that no reading from before a switching is told of after it."""
         lock = self.interlock
-        self.is_welding = self.relay.welding()
-        self.do(lock.welding(self._clock.now_s(), self.is_welding))
+        self.is_welding = welding = self.relay.welding()
+        if welding is not None:
+            self._unsettled = 0
+        if self._unsettled:
+            self._unsettled -= 1  # nothing is told: it would undo the idle count of before a crash
+        else:
+            self.do(lock.welding(self._clock.now_s(), welding))
         contact = self.relay.contact()  # read in every round: it is debounced from one to the next
-        self._looks += 1
-        if self._looks >= _LOOKS and self._is_late():
+        if self._moved_at is not None and self._has_settled():
             self._moved_at = None
         if self._moved_at is None:
             self.do(lock.contact(self._clock.now_s(), contact))
 
-    def _is_late(self):
-        """Return whether the contact has had its time."""
-        return self._moved_at is not None and time.ticks_diff(time.ticks_ms(), self._moved_at) >= _SETTLE_MS
+    def _has_settled(self):
+        """Return whether the contact, just read, has had its time; also after a held loop, where that one reading is no proof."""
+        now = time.ticks_ms()
+        if self._late_at is None and time.ticks_diff(now, self._moved_at) >= _SETTLE_MS:
+            self._late_at = now
+        return self._late_at is not None and time.ticks_diff(now, self._late_at) >= _STEADY_MS
 
     async def _read_back(self):
         """Read the contact in short steps while an order waits for it."""
@@ -123,10 +132,9 @@ class Guard:
         if not self._held:
             return
         contact = self.relay.contact()
-        self._looks += 1
         if contact is True:
             self._release(None)
-        elif self._looks >= _LOOKS and self._is_late():
+        elif self._has_settled():
             self.tell(self.interlock.contact, contact)
             self._release("contact_failed")
 
@@ -186,7 +194,7 @@ class Guard:
     def _switch(self, level):
         self.relay.set(level)
         self._moved_at = time.ticks_ms()
-        self._looks = 0
+        self._late_at = None
         if level and self.relay.has_contact:
             if not self._held:
                 self._held.append(None)

@@ -40,7 +40,7 @@ _POWER = const(2)  # the switching interval is over,
 _NOTICE = const(3)  # a row of CHANGES is announced
 _CAP_S = const(14400)  # the doubled wait for fail-open ends at 4 h
 _OVER_MAX = const(14)  # doublings that count: even 1 s doubled so often is past 4 h
-_PULLED = const(4)  # a pulled SIM waits so many times as long
+_PULLED = const(4)  # from a pulled SIM to the next session the wait is so many times as long
 
 ANSWERS = "on off busy stale future out_of_service service cancelled"  # the first two are 200
 _ON = const(0)
@@ -372,7 +372,7 @@ class Interlock(Memory):
                 return 0, (None,)
             wait_s = settings[_FAIL_OPEN_S]
             wait_s = min(wait_s << self._over, max(wait_s, _CAP_S))
-            if self._cause == "sim_pulled":
+            if "tamper" in self._alarms:  # put back it is still the outage of who pulled it
                 wait_s *= _PULLED
             return 0, (max(outage, since, self._obeyed_at) + wait_s,)
         if self.state == "EMERGENCY":

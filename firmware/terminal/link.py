@@ -1,7 +1,8 @@
 """The session with the platform, from log-in to its end, again and again; and the cause of its not being there.
 
 Owns the attempt in progress and the causes it ends with (the names in the interlock's table of outages). One attempt at a
-time; `link_open` knows the way to a session; between attempts an exponential wait with jitter, 1 s to 5 min.
+time; `link_open` knows the way to a session; between attempts an exponential wait with jitter, 1 s to 5 min, which only a
+session that lasted begins anew: two clients of one name would throw each other out every few seconds.
 """
 
 import asyncio
@@ -44,6 +45,8 @@ class Link:
         self._guard = parts.guard
         self._desk = desk
         self._log = log
+        self._stable_s = parts.config.link_stable_s
+        self._stable_at_s = 0  # when the session will have lasted, in seconds since boot
         self._wait_ms = _FIRST_WAIT_MS
         self._refusals = 0
         self._stolen = 0
@@ -111,6 +114,8 @@ class Link:
             self.counters["drops"] += 1
             return self._lost()
         finally:
+            if self.session and self._clock.now_s() >= self._stable_at_s:
+                self._wait_ms = _FIRST_WAIT_MS
             self.session = None
             if session:
                 session.over("closed")
@@ -123,7 +128,7 @@ class Link:
         self.cause = None
         self._log("link up")
         self._refusals = 0
-        self._wait_ms = _FIRST_WAIT_MS
+        self._stable_at_s = self._clock.now_s() + self._stable_s
         self._guard.tell(self._guard.interlock.session_up)
 
     def distrust(self, error):

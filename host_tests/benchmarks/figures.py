@@ -48,12 +48,16 @@ def median(values):
     return statistics.median(values)
 
 
-def show(figures):
-    """Print a table for people, then one line of JSON."""
-    table = Table(title="hanma: benchmark")
+class Least(float):
+    """An aim that a figure should reach; any other aim is the most it should be."""
+
+
+def show(figures, described=None, title="hanma: benchmark"):
+    """Print a table for people, then one line of JSON. described: name -> (aim or None, what it is), else FIGURES."""
+    table = Table(title=title)
     for heading, place in (("figure", "left"), ("value", "right"), ("aim", "right"), ("what", "left")):
         table.add_column(heading, justify=place)
-    for name, (aim, what) in FIGURES.items():
+    for name, (aim, what) in (described or FIGURES).items():
         if name in figures:
             table.add_row(name, _text(figures[name]), _text(aim), what, style=_style(figures[name], aim))
     Console(width=150).print(table)
@@ -67,4 +71,7 @@ def _text(value):
 
 
 def _style(value, aim):
-    return "bold red" if aim is not None and value is not None and value > aim else None
+    if aim is None or value is None:
+        return None
+    missed = value < aim if isinstance(aim, Least) else value > aim
+    return "bold red" if missed else None

@@ -20,6 +20,7 @@ _POSSIBLE = {
 }
 _PULLED = 4  # a pulled SIM waits so many times as long
 _DROPS = 3  # right after CONNACK, in a row, mean another client with our identity
+_SEEN_MS = 120000  # a SIM that is out for so long while the terminal looks is missed by it
 _REFUSALS = 3  # in a row are the platform's verdict
 
 
@@ -37,6 +38,8 @@ class Line:
         self.had_session = False  # a session was there in this boot when it went bad
         self.wait_least = self.wait_most = 1  # how many times as long an emergency waits, at the least and at the most
         self._booted = 0
+        self._pulled = 0  # when the SIM was
+        self._wait_before = 1  # wait_most before the last login, of which the terminal may not have learnt
         self._has_rival = False
         self._drops = 0  # by the rival, in this boot, while a session was possible
         self._bad_knobs = {}
@@ -100,10 +103,14 @@ class Line:
             self.impossible_since = None
 
     def _pull(self, ms, is_out):
-        """The SIM is pulled or put back. Who was not looking, as in an outage, may learn of it later."""
-        self.wait_least = _PULLED if is_out and self.good_since is not None else 1
-        if is_out and ms > self._booted:
-            self.wait_most = _PULLED
+        """The SIM is pulled, or put back, which ends nothing. Who was not looking, as in an outage, may learn of it later."""
+        if is_out:
+            self._pulled = ms
+            self.wait_least = _PULLED if self.good_since is not None else 1
+            if ms > self._booted:
+                self.wait_most = _PULLED
+        elif ms - self._pulled < _SEEN_MS:
+            self.wait_least = 1
 
     def _lose(self, ms, over):
         if over:
@@ -112,6 +119,8 @@ class Line:
             self.had_session = True
             if ms - self.good_since > _LOGIN_UNSURE_MS:
                 self.bad_since_first = ms
+            else:
+                self.wait_most = max(self.wait_most, self._wait_before)
             self.bad_since = ms
             self.good_since = None
 
@@ -124,6 +133,7 @@ class Line:
             self._refusals = 0
             self.is_refused = False
             self.is_unsure = self._has_rival
+            self._wait_before = self.wait_most
             self.wait_least = self.wait_most = 1
         if self.good_since is None and self._logged_in and self.impossible_since is None:
             self.good_since = ms

@@ -251,12 +251,28 @@ def sim(ms, state):
     return [ms, "knob", "set_sim", state]
 
 
-def test_a_pulled_sim_waits_four_times_as_long_until_it_is_back():
+def test_a_pulled_sim_waits_four_times_as_long_though_it_is_back():
     pulled = sim(5 * _MINUTE, "absent")
     assert laws(START, pulled, edge(44 * _MINUTE, 1), end(45 * _MINUTE)) == ["emergency too early"]
     assert laws(START, pulled, edge(46 * _MINUTE, 1), end(47 * _MINUTE)) == []
     assert laws(START, pulled, end(_HOUR)) == ["emergency missing"]
-    assert laws(START, pulled, sim(30 * _MINUTE, "ready"), edge(31 * _MINUTE, 1), end(32 * _MINUTE)) == []
+    back = sim(30 * _MINUTE, "ready")
+    assert laws(START, pulled, back, edge(44 * _MINUTE, 1), end(45 * _MINUTE)) == ["emergency too early"]
+    assert laws(START, pulled, back, edge(46 * _MINUTE, 1), end(47 * _MINUTE)) == []
+    assert laws(START, pulled, back, end(_HOUR)) == ["emergency missing"]
+    again = [login(31 * _MINUTE), dead(40 * _MINUTE)]
+    assert laws(START, pulled, back, again, edge(51 * _MINUTE, 1), end(52 * _MINUTE)) == []
+
+
+def test_a_sim_that_was_out_for_a_moment_may_not_have_been_missed():
+    moment = [sim(5 * _MINUTE, "absent"), sim(6 * _MINUTE, "ready"), dead(6 * _MINUTE)]
+    assert laws(START, moment, edge(17 * _MINUTE, 1), end(18 * _MINUTE)) == []
+    assert laws(START, moment, edge(46 * _MINUTE, 1), end(47 * _MINUTE)) == []
+
+
+def test_a_login_that_the_terminal_may_not_know_of_leaves_it_the_longer_wait():
+    lost = [sim(5 * _MINUTE, "absent"), sim(20 * _MINUTE, "ready"), login(21 * _MINUTE), dead(21 * _MINUTE + _S)]
+    assert laws(START, lost, edge(46 * _MINUTE, 1), end(47 * _MINUTE)) == []
 
 
 def test_a_sim_that_was_never_there_in_this_boot_was_not_pulled():

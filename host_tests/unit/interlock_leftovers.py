@@ -27,7 +27,7 @@ class Leftovers(Timeline):
 
     def volatile(self, now_s):
         """What survives a reset that keeps RTC memory."""
-        names = ("state", "entered", "emergency_began", "job", "powered", "unpowered_at", "booted", "ordered", "cause")
+        names = ("state", "entered", "emergency_began", "job", "powered", "unpowered_at", "booted", "ordered", "sim_was_pulled")
         saved = {name: getattr(self, name) for name in names}
         saved["powered"] = self.powered or self.waiting is not None
         saved["outages"] = list(self.outages)
@@ -122,7 +122,7 @@ class Leftovers(Timeline):
     def _resume_wait(self, volatile, shift):
         """The boot is none for the wait, unless none ran; what a pulled SIM had to wait is not credited to another cause."""
         saved_at = volatile["saved_at"] + shift
-        is_running = volatile["outages"][-1][1] and volatile["cause"] != "sim_pulled"
+        is_running = volatile["outages"][-1][1] and not volatile["sim_was_pulled"]
         self.hit("14 wait goes on" if is_running else "14 wait begins")
         self.booted = volatile["booted"] + shift if is_running else saved_at
         if is_running and volatile["ordered"] is not None:

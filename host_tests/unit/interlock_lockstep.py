@@ -211,7 +211,7 @@ def situation(pair):
     now = oracle.now
     key = [oracle.state, oracle.powered, oracle.job, oracle.barred, oracle.refused, oracle.is_out_of_service]
     key += [min(oracle.ended_by_max, 8), oracle.firmware_failed, oracle.outage()]
-    key += [oracle.cause == "sim_pulled", frozenset(oracle.alarms), oracle.weldings[-1][1]]
+    key += [oracle.sim_was_pulled, frozenset(oracle.alarms), oracle.weldings[-1][1]]
     up = oracle.session_since
     key.append(None if up is None else min(now - up, have["link_stable_s"]))
     key.append(_timing(oracle, have, now))

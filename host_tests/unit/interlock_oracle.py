@@ -226,6 +226,7 @@ class Oracle(Leftovers):
             self._record()
         if self.session_since is None:
             self._session(self.now, None)
+        self.sim_was_pulled = False
         self._end_alarm("tamper")
         return self._done()
 
@@ -236,6 +237,7 @@ class Oracle(Leftovers):
         self._session(None, cause)
         if cause == "sim_pulled":
             self.hit("7 tamper")
+            self.sim_was_pulled = True
             self._start_alarm("tamper")
         if cause in NEVER_COUNT:
             self.hit("8 never counts")

@@ -66,6 +66,7 @@ RULES = {
     "7 capped": "the doubled wait ends at four hours",
     "7 stable resets": "a stable session forgets the doublings",
     "7 sim pulled": "a pulled SIM waits four times as long",
+    "7 sim put back": "until there was a session, whatever the cause is now",
     "7 tamper": "a pulled SIM is a tamper alarm until a session",
     "8 continues": "one counting cause after another is one outage",
     "8 never counts": "refused and taken_over never are an outage",

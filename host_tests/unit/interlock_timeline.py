@@ -40,6 +40,7 @@ class Timeline:
         self.ended_by_max = 0
         self.session_since = None  # up since, or None
         self.cause = "modem_dead"
+        self.sim_was_pulled = False  # since the last session
         self.cause_changed = False  # within this outage
         self.outages = []  # (second, outage or not): only changes
         self.firmware_failed = False
@@ -101,10 +102,10 @@ class Timeline:
         return at if value is False else None
 
     def wait_s(self):
-        """The wait before an emergency: doubled after each that ran its maximum, capped; 4 x by sim_pulled."""
+        """The wait before an emergency: doubled after each that ran its maximum, capped; 4 x from a pulled SIM to a session."""
         first = self.settings["fail_open_after_s"]
         wait = min(first * 2**self.ended_by_max, max(first, _CAP_S))
-        return wait * 4 if self.cause == "sim_pulled" else wait
+        return wait * 4 if self.sim_was_pulled else wait
 
     def emergency_at(self):
         """The second of the next emergency, or None while none can come."""
@@ -272,8 +273,8 @@ class Timeline:
         if self.ended_by_max:
             doubled = self.settings["fail_open_after_s"] * 2**self.ended_by_max
             self.hit("7 doubled" if doubled <= _CAP_S else "7 capped")
-        if self.cause == "sim_pulled":
-            self.hit("7 sim pulled")
+        if self.sim_was_pulled:
+            self.hit("7 sim pulled" if self.cause == "sim_pulled" else "7 sim put back")
         if self.cause_changed and self.outage_changed_at() == start:
             self.hit("8 continues")
 

@@ -154,6 +154,7 @@ ROOTS = {
     "emergency of failed firmware": ("firmware failed", *NEXT_TWICE),
     "resumed twice": ("up", "1 A", "reset in time", "reset in time"),
     "SIM pulled": ("up", "SIM pulled", "one second"),
+    "SIM put back": ("up", "SIM pulled", "down", "one second"),
     "the clock went back": ("up", "1 A", "one second", "back"),
 }
 BEGINNINGS = [(root, 0) for root in ROOTS] + [(root, 30) for root in ("locked by an order", "authorised", "hand-over")]

@@ -68,6 +68,22 @@ def test_a_pulled_sim_is_a_tamper_alarm_and_waits_four_times_as_long(play):
     assert alarm("tamper", "end") in rows[4].effects
 
 
+@pytest.mark.parametrize("cause", ["no_registration", "taken_over", "refused"])
+def test_a_sim_that_is_put_back_still_waits_four_times_as_long(play, cause):
+    pulled = [("session_up", 0), ("session_down", 100, "sim_pulled")]
+    back = [*pulled, ("session_down", 1900, "no_registration")]
+    assert play(*back).effects == []
+    assert [row.state for row in play(*back, ("tick", 2499), ("tick", 2500), every=True)[-2:]] == ["LOCKED", "EMERGENCY"]
+    broken = [*pulled, ("session_down", 1900, cause), ("session_down", 1910, "no_signal")]
+    assert play(*broken, ("tick", 2499)).state == "LOCKED"
+
+
+def test_a_session_ends_what_a_pulled_sim_has_brought(play):
+    up = [("session_up", 0), ("session_down", 100, "sim_pulled"), ("session_down", 1900, "no_registration"), ("session_up", 1910)]
+    again = [*up, ("session_down", 1920, "no_signal")]
+    assert [row.state for row in play(*again, ("tick", 2519), ("tick", 2520), every=True)[-2:]] == ["LOCKED", "EMERGENCY"]
+
+
 def waits_for_emergencies(count, **changed):
     """The waits between the end of an emergency and the next one, from the effects of ticks at next_s."""
     lock = Interlock(changed)

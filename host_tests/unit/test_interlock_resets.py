@@ -203,8 +203,9 @@ def test_a_stop_before_the_crash_is_where_the_wait_goes_on_from(play):
     assert play(("command", 300, 0, "a"), ("tick", 400), crash(0)).next_s == 500 - 60
 
 
-def test_what_a_pulled_sim_has_waited_is_not_credited_to_the_boot(play):
-    pulled = [("session_up", 1), ("session_down", 2, "sim_pulled"), ("tick", 2340)]  # announced already
+@pytest.mark.parametrize("back", [[], [("session_down", 1200, "no_registration")]])
+def test_what_a_pulled_sim_has_waited_is_not_credited_to_the_boot(play, back):
+    pulled = [("session_up", 1), ("session_down", 2, "sim_pulled"), *back, ("tick", 2344)]  # announced already
     after = play(*pulled, crash(0), ("tick", 540))
     assert after.powered is False and after.announce == [["announce", "emergency_soon"]]
 

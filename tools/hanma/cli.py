@@ -7,11 +7,57 @@ from typing import Annotated, Optional
 import typer
 from rich.console import Console
 from rich.table import Table
+from typer.core import TyperGroup
 
 from hanma import stage as staging
 from hanma import toolchain
 
+# A part is loaded when it is asked for: name → (module with its `app`, the extra that brings its packages, what it is).
+_PARTS = {
+    "bench": ("hanma.bench.cli", "bench", "平台试验台 · The authority's platform on the bench."),
+    "upload": ("hanma.upload.cli", "upload", "工地资料上报 · Site records to the authorities."),
+    "mock": ("hanma.mock.cli", "mock", "严格的监管平台替身 · Strict stand-ins of the authorities' servers."),
+    "release": ("hanma.release.cli", "device", "签名的升级包 · Signed bundles for upgrades."),
+}
+
+
+class _Part(TyperGroup):
+    """A part's place in the list of commands; itself it is loaded when it is called."""
+
+    def make_context(self, info_name, args, parent=None, **extra):
+        """Return the context of the part's own group."""
+        return _load(self.name).make_context(info_name, args, parent=parent, **extra)
+
+
+class _Parts(TyperGroup):
+    """The commands here and those of the parts."""
+
+    def list_commands(self, ctx):
+        """Return every name, the parts' last. A release is made from the source tree, which an installed package lacks."""
+        return [*super().list_commands(ctx), *(name for name in _PARTS if name != "release" or staging.FIRMWARE.is_dir())]
+
+    def get_command(self, ctx, name):
+        """Return the command of that name, or None."""
+        return _Part(name=name, help=_PARTS[name][2]) if name in _PARTS else super().get_command(ctx, name)
+
+
+def _load(name):
+    """Return the group of a part; where its packages are not installed, a command that says how to get them."""
+    module, extra, _ = _PARTS[name]
+    try:
+        return typer.main.get_command(importlib.import_module(module).app)
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").startswith("hanma"):
+            raise
+        words = f"{missing.name} is not installed here: pip install 'hanma[{extra}]'"
+    alone = typer.Typer()
+    anything = {"allow_extra_args": True, "ignore_unknown_options": True}
+    alone.command(name, help=words, context_settings=anything)(lambda: _fail(f"{name}: {words}"))
+    return typer.main.get_command(alone)
+
+
 app = typer.Typer(
+    cls=_Parts,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
@@ -25,18 +71,6 @@ Try: [b]hanma boards[/b], then [b]hanma stage --board unix --out build/stage/uni
 )
 _console = Console(highlight=False)
 _errors = Console(stderr=True, highlight=False)
-
-
-def _mount(name, module, extra):
-    """Mount a part's commands under its name; where its packages are not installed, a command that says how to get them."""
-    try:
-        app.add_typer(importlib.import_module(module).app, name=name)
-    except ModuleNotFoundError as missing:
-        if (missing.name or "").startswith("hanma"):
-            raise
-        anything = {"allow_extra_args": True, "ignore_unknown_options": True}
-        words = f"{missing.name} is not installed here: pip install 'hanma[{extra}]'"
-        app.command(name, help=words, context_settings=anything)(lambda: _fail(f"{name}: {words}"))
 
 
 @app.callback()
@@ -126,12 +160,6 @@ def tools_command():
         table.add_row(name, where)
     _console.print(table)
 
-
-_mount("bench", "hanma.bench.cli", "bench")
-_mount("upload", "hanma.upload.cli", "upload")
-_mount("mock", "hanma.mock.cli", "mock")
-if staging.FIRMWARE.is_dir():  # a release is made from the source tree; an installed package has no firmware beside it
-    _mount("release", "hanma.release.cli", "device")
 
 _TOOLS = {
     "MicroPython": toolchain.micropython,

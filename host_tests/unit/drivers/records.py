@@ -12,7 +12,7 @@ class _Stands(records.Memory):
 
     state, barred, refused, is_out_of_service, job, now = "LOCKED", False, False, False, None, 0
     _over, _rows, _since, _still_since, _unpowered_at, _emergency_since = 0, b"", 0, None, None, None
-    _sum_s, _quiet_since, _outage_since, _obeyed_at, _resumes, _said, _cause = 0, 0, 0, 0, (), (), "modem_dead"
+    _sum_s, _quiet_since, _outage_since, _obeyed_at, _resumes, _said, _alarms = 0, 0, 0, 0, (), (), ()
 
     def _ends(self):
         return 0, self._said

@@ -4,6 +4,7 @@ Exit codes: 0 all is well; 1 something is in error, refused or missing; 2 it cou
 """
 
 import functools
+import traceback
 from pathlib import Path
 from typing import Annotated, Literal, Optional
 
@@ -50,8 +51,12 @@ def command(group=app, **how):
             except _REFUSALS as error:
                 problem = getattr(error, "problem", None)
                 _fail(f"{problem.text()}。{problem.remedy()}" if problem else str(error))
+            except (typer.Exit, typer.Abort):
+                raise
             except SQLAlchemyError as error:
                 _fail(privacy.rewrite(f"数据库 database: {str(getattr(error, 'orig', '') or type(error).__name__)}"))
+            except Exception:  # what nobody foresaw is told whole, but for what is private in it
+                _fail(privacy.rewrite(traceback.format_exc()))
 
         return group.command(**how)(run)
 

@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
-from rich.console import Console
 
 from . import catalogue, gathering, reading, starting, watch, workbook
 from . import site as sites
 from .cli_base import Files, Lang, SiteOption, TableOption, command, open_desk
 from .desk import DeskError
-from .screen import Screen
+from .screen import Screen, plain_console
 
 
 @command()
@@ -29,8 +28,20 @@ def init(
     screen = Screen(lang)
     screen.tell(f"写好了 {made}：请填好里面的空", f"wrote {made}: fill it in")
     if key:
-        zh, en = f"密钥 {key}：请另存一份。丢了它，已存的资料谁也打不开", f"key {key}: keep a copy; nothing stored opens without it"
-        screen.tell(zh, en)
+        _tell_key(screen, key)
+
+
+def _tell_key(screen, path):
+    zh, en = f"密钥 {path}：请另存一份。丢了它，已存的资料谁也打不开", f"key {path}: keep a copy; nothing stored opens without it"
+    screen.tell(zh, en)
+
+
+@command()
+def key(site: SiteOption = None, lang: Lang = "zh"):
+    """做密钥 · Make the key that the profile names, where there is none and nothing was stored yet."""
+    with open_desk(site) as desk:
+        made = starting.key(desk.site)
+        _tell_key(Screen(lang), made)
 
 
 @command()
@@ -68,10 +79,10 @@ def validate(
         _finish(screen, result, out, added=False)
 
 
-def _checked(desk, files, table, on_row):
-    result = desk.validate(_paths(files), table, on_row=on_row)
+def _checked(desk, files, table, on_row, bodies=False):
+    result = desk.validate(_paths(files), table, bodies=bodies, on_row=on_row)
     if len(_paths(files)) < len(files):
-        desk.validate_parts([_input_part(desk, table)], result, on_row=on_row)
+        desk.validate_parts([_input_part(desk, table)], result, bodies=bodies, on_row=on_row)
     return result
 
 
@@ -82,6 +93,12 @@ def _input_part(desk, table):
     return gathering.Part(one, gathering.named(reading.read_stream(sys.stdin, "-"), one, desk.site))
 
 
+def _status_of(result):
+    if result.unread:
+        return 2
+    return 1 if not result.fine else 3 if result.held else 0
+
+
 def _finish(screen, result, out, added):
     """Show the result, write the marked workbook and end with the right status."""
     if out and result.faulty:
@@ -89,7 +106,7 @@ def _finish(screen, result, out, added):
     screen.result(result, added)
     if out and result.faulty:
         screen.tell(f"有问题的行在 {out}", f"the faulty rows are in {out}")
-    raise typer.Exit(0 if result.fine and not result.held else 3 if result.fine else 1)
+    raise typer.Exit(_status_of(result))
 
 
 @command()
@@ -114,11 +131,11 @@ def add(
 
 
 def _dry_run(desk, files, table, screen):
-    result = desk.validate(_paths(files), table, bodies=True)
+    result = _checked(desk, files, table, None, bodies=True)
     for one in result.bodies:
         typer.echo(one)
-    Screen(screen.lang, Console(stderr=True, highlight=False)).result(result, False)
-    raise typer.Exit(0 if result.fine else 1)
+    Screen(screen.lang, plain_console(stderr=True)).result(result, False)
+    raise typer.Exit(_status_of(result))
 
 
 @command()

@@ -12,7 +12,7 @@ from . import accounts, workbook
 from .cli_base import Files, Lang, SiteOption, TableOption, command, open_desk
 from .desk import DeskError
 from .outbox import HELD, QUEUED, REFUSED, STATES, UNCERTAIN
-from .screen import Screen
+from .screen import KINDS, Screen
 
 _ACCOUNT = (("表", "table"), ("工地有", "site has"), ("平台已收", "accepted"), ("缺", "missing"), ("有错", "in error"))
 Ids = Annotated[Optional[list[int]], typer.Argument(help="编号 Record numbers, as status --list shows them.")]
@@ -37,7 +37,7 @@ def status(
             screen.counts(counts)
         else:
             key = desk.table(table).key if table else None
-            screen.lines(desk.platform, desk.store.find(state=state, table=key))
+            screen.lines(desk.platform, desk.lines(state=state, table=key))
         raise typer.Exit(1 if counts[REFUSED] else 3 if counts[UNCERTAIN] or counts[HELD] else 0)
 
 
@@ -50,7 +50,7 @@ def errors(
     """退回和不明的 · What the platform refused or never answered, with its words; exported, mended, added again."""
     with open_desk(site) as desk:
         screen = Screen(lang)
-        lines = [one for state in (REFUSED, UNCERTAIN) for one in desk.store.find(state=state)]
+        lines = [one for state in (REFUSED, UNCERTAIN) for one in desk.lines(state=state)]
         screen.lines(desk.platform, lines)
         if out and lines:
             rows, records = accounts.exported(desk, lines)
@@ -68,14 +68,24 @@ def retry(
 ):
     """再发一次 · Queue refused records again as they are. One that is uncertain needs `decide` first."""
     with open_desk(site) as desk:
-        chosen = list(ids or []) + ([one.id for one in desk.store.find(state=REFUSED)] if refused else [])
-        lines = desk.store.find(ids=chosen)
+        if not ids and not refused:
+            raise DeskError("请写编号，或 --refused (name the records, or --refused)")
+        lines = [*_of_ids(desk, ids or ()), *(desk.lines(state=REFUSED) if refused else ())]
         unsure = [one.id for one in lines if one.state == UNCERTAIN]
         if unsure:
             raise DeskError(f"{unsure}: 不知平台是否已收，先用 decide 定 (the platform may hold them: decide first)")
         for one in lines:
             desk.store.decide(one.id, QUEUED)
         Screen(lang).tell(f"{len(lines)} 条再发", f"{len(lines)} queued again")
+
+
+def _of_ids(desk, ids):
+    """Return the lines of these numbers. DeskError names those that are none."""
+    lines = desk.store.find(ids=list(ids), limit=len(ids))
+    unknown = set(ids) - {one.id for one in lines}
+    if unknown:
+        raise DeskError(f"{'、'.join(map(str, sorted(unknown)))}: 没有这个编号 (no such record)")
+    return lines
 
 
 @command()
@@ -88,6 +98,7 @@ def decide(
 ):
     """定一条不明的 · Say what became of a record whose answer was never heard, after looking at the platform."""
     with open_desk(site) as desk:
+        _of_ids(desk, [record])
         desk.store.decide(record, {"again": QUEUED}.get(word, word), why)
         Screen(lang).lines(desk.platform, desk.store.find(ids=[record]))
 
@@ -102,11 +113,14 @@ def confirm(
 ):
     """确认更正 · Send new content in place of what was reported under the same identity; without numbers, show what is held."""
     with open_desk(site) as desk:
-        screen, held = Screen(lang), desk.store.find(state=HELD)
+        screen, held = Screen(lang), list(desk.lines(state=HELD))
         if not ids and not every:
             for one in held:
                 _compare(screen, desk, one)
             raise typer.Exit(3 if held else 0)
+        others = [one.id for one in _of_ids(desk, ids or ()) if one.state != HELD]
+        if others:
+            raise DeskError(f"{'、'.join(map(str, others))}: 不是待确认的更正 (no correction that is held)")
         chosen = [one.id for one in held if every or one.id in ids]
         for one in chosen:
             desk.store.drop(one) if drop else desk.store.confirm(one)
@@ -132,10 +146,7 @@ def history(
     """一条的经过 · Everything that happened to one record."""
     with open_desk(site) as desk:
         screen = Screen(lang)
-        lines = desk.store.find(ids=[record])
-        if not lines:
-            raise DeskError(f"{record}: 没有这个编号 (no such record)")
-        screen.lines(desk.platform, lines)
+        screen.lines(desk.platform, _of_ids(desk, [record]))
         screen.history(desk.store.history(record))
 
 
@@ -206,6 +217,7 @@ def daily(
 def purge(site: SiteOption = None, lang: Lang = "zh"):
     """清理 · Delete what is past its days: photos after acceptance, then each kind by its own."""
     with open_desk(site) as desk:
-        gone = {kind: number for kind, number in desk.store.purge().items() if number}
-        Screen(lang).tell(f"清理 {gone or '没有到期的'}", f"purged {gone or 'nothing'}")
+        screen = Screen(lang)
+        gone = "，".join(f"{screen.say(*KINDS[kind])} {number}" for kind, number in desk.store.purge().items() if number)
+        screen.tell(f"清理：{gone or '没有到期的'}", f"purged: {gone or 'nothing'}")
 

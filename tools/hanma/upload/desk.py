@@ -39,9 +39,11 @@ class _Stopped(Exception):
 @dataclass
 class Result:
     """What became of the rows of some files. problems: of headings and files; faulty: (Row, Record) of each row with an
-    error or a warning; bodies: the exact texts, where they were asked for; held: ids of corrections to confirm."""
+    error or a warning; unread: files that could not be read, or not to their end; bodies: the exact texts, where they were
+    asked for; held: ids of corrections to confirm."""
 
     read: int = 0
+    unread: int = 0
     sound: int = 0
     new: int = 0
     same: int = 0
@@ -138,9 +140,9 @@ class Desk:
         """Check and put gathered Parts, as `add` does the parts of a file; return the Result."""
         return self._take_parts(parts, result or Result(), on_row, put=self.store.put_later)
 
-    def validate_parts(self, parts, result=None, *, on_row=None):
+    def validate_parts(self, parts, result=None, *, bodies=False, on_row=None):
         """Check gathered Parts, as `validate` does the parts of a file; return the Result."""
-        return self._take_parts(parts, result or Result(), on_row)
+        return self._take_parts(parts, result or Result(), on_row, bodies=bodies)
 
     def adopt(self, paths, table=None):
         """Note the sound records of the files as registered before this tool came; return (Result, how many were new)."""
@@ -155,6 +157,7 @@ class Desk:
             try:
                 parts = gathering.gather(path, self.platform, self.site, wanted)
             except reading.ReadingError as error:
+                result.unread += 1
                 result.problems.append(error.problem)
                 continue
             self._take_parts(parts, result, on_row, **how)
@@ -195,6 +198,8 @@ class Desk:
     def client(self):
         """Return (Transport, client) of the site's platform. DeskError where its document has no interface."""
         make = _CLIENTS.get(self.site.platform)
+        if self.site.platform == "chongqing":
+            raise DeskError("重庆的作业用 hanma upload jobs report 上报 (jobs are reported with `hanma upload jobs report`)")
         if make is None:
             raise DeskError(f"{self.platform.title}：文件没有接口，不能自动上传 (the document has no interface)")
         road = transport.Transport(self.site.server)
@@ -213,12 +218,18 @@ class Desk:
         return worker.run_until_interrupted(run)
 
     def check_token(self):
-        """Ask for a token and have it checked; return the client's answer."""
+        """Ask for a token and have it checked; return the client's answer. DeskError where none was given."""
 
         async def run():
             road, client = self.client()
             try:
                 return await client.check()
+            except transport.TokenError as error:
+                words = "请核对 [credentials] 指的内容和 [server] url (check the credentials and the address)"
+                raise DeskError(f"平台没有给令牌 (no token): {error.answer.code} {error.answer.message}。{words}") from None
+            except (transport.NotSent, transport.Uncertain) as error:
+                words = "请核对网络和 [server] url (check the network and the address)"
+                raise DeskError(f"连不上平台 (no answer): {error}。{words}") from None
             finally:
                 await road.close()
 
@@ -273,6 +284,7 @@ class _Taking:
                 if self._on_row:
                     self._on_row(self._result)
         except reading.ReadingError as error:  # the file is read as it goes: its damage may lie further down
+            self._result.unread += 1
             self._result.problems.append(error.problem)
         self._settle(0)
 

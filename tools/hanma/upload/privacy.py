@@ -88,7 +88,9 @@ def load_key(site):
     try:
         text = sites.resolve(site.key, site.directory)
     except sites.SiteError as error:
-        raise PrivacyError(f"no key: {error}") from None
+        raise PrivacyError(
+            f"没有密钥 (no key): {error}。新工地用 hanma upload key 做一个；用过的请把备份放回去 (make one, or put the copy back)"
+        ) from None
     try:
         return base64.urlsafe_b64decode(text.strip())
     except ValueError:

@@ -11,6 +11,16 @@ from .desk import severity
 
 _SHANGHAI = timezone(timedelta(hours=8))
 _MOST_SHOWN = 50
+_MOST_LINES = 1000
+KINDS = {
+    "face": ("照片", "photos"),
+    "health": ("健康", "health"),
+    "bank": ("银行", "bank"),
+    "phone": ("电话", "phones"),
+    "place": ("住址", "addresses"),
+    "name": ("姓名", "names"),
+    "id": ("证件号", "ids"),
+}
 STATES = {
     "queued": ("待发", "queued"),
     "sending": ("发送中", "sending"),
@@ -25,12 +35,17 @@ STATES = {
 _COLOURS = {"error": "red", "warning": "yellow", "note": "dim"}
 
 
+def plain_console(**how):
+    """Return a Console that shows texts as they are: brackets and colons in a name or a message mean nothing."""
+    return Console(highlight=False, markup=False, emoji=False, **how)
+
+
 class Screen:
     """One command's words. lang: zh or en; out: a rich Console, or standard output."""
 
     def __init__(self, lang="zh", out=None):
         self.lang = lang
-        self.out = out or Console(highlight=False)
+        self.out = out or plain_console()
 
     def say(self, zh, en):
         """Return the text of the clerk's language."""
@@ -100,12 +115,16 @@ class Screen:
         table = Table()
         for heading in (("编号", "id"), ("表", "table"), ("记录", "record"), ("状态", "state"), ("说明", "why"), ("时间", "since")):
             table.add_column(self.say(*heading), overflow="fold")
-        for one in lines:
+        lines = list(lines)
+        for one in lines[:_MOST_LINES]:
             why = self._why(platform, one)
             table.add_row(
                 str(one.id), self.title(platform, one.table), one.label, self.state(one.state), why, clock(one.changed_ms)
             )
         self.out.print(table)
+        if len(lines) > _MOST_LINES:
+            more = len(lines) - _MOST_LINES
+            self.tell(f"还有 {more} 条", f"{more} more", "dim")
 
     def _why(self, platform, line):
         told = " ".join(part for part in (line.code, line.message) if part)
@@ -132,6 +151,10 @@ class Screen:
         self.out.print("，".join(shown) if self.lang == "zh" else ", ".join(shown))
         if summary.stopped:
             self.tell(f"提前停止：{summary.stopped}", f"ended early: {summary.stopped}", "yellow")
+            if summary.wrong:
+                self.tell("请核对 [credentials] 指的内容和 [server] url", "check [credentials] and [server] url", "red")
+            else:
+                self.tell("没发的都还在，请稍后再 send", "nothing is lost: send again later")
         for table, words in summary.barred.items():
             self.tell(f"{table}：没有权限（{words}）", f"{table}: not permitted ({words})", "red")
 

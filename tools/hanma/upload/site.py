@@ -119,7 +119,7 @@ def resolve(reference, directory):
     kind, where = _REFERENCE.fullmatch(reference).groups()
     if kind == "env":
         if not os.environ.get(where):
-            raise SiteError(f"the environment has no {where}")
+            raise SiteError(f"环境变量 {where} 没有设置 (the environment has no {where})")
         return os.environ[where]
     try:
         return (directory / where).read_text("utf-8").strip()

@@ -69,6 +69,19 @@ def profile(path, platform):
     return path, None if key.exists() else privacy.new_key(os.fspath(key))
 
 
+def key(site):
+    """Write the key that a site's profile names; return its path. SiteError where it is elsewhere, there, or was there."""
+    kind, _, where = site.key.partition(":")
+    path = site.directory / where
+    if kind != "file":
+        raise SiteError(f"{site.key}: 密钥不是文件，请在那里做 (the key is no file: make it there)")
+    if path.exists():
+        raise SiteError(f"{path}: 已经有密钥 (it is there already)")
+    if site.store or (site.directory / f"{site.name}.outbox.db").exists():
+        raise SiteError("已经存过资料，新密钥打不开：请把原来的密钥放回去 (what is stored needs its own key: put it back)")
+    return privacy.new_key(os.fspath(path))
+
+
 def _values(platform):
     seen = {}
     for table in platform.tables.values():

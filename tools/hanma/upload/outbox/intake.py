@@ -88,7 +88,7 @@ def _put_again(connection, new, now_ms):
         .with_for_update()
     ).all()
     if new.values["deletion"] and (not versions or versions[0].accepted_ms is None):
-        raise OutboxError("what was never accepted can't be deleted there")
+        raise OutboxError("平台没有收过的不能删除 (what was never accepted can't be deleted there)")
     same = next((one for one in versions if one.content == new.values["content"]), None)
     if same:
         return Put("same", same.id)
@@ -138,12 +138,12 @@ def confirm(connection, correction_id, now_ms):
     """Put a held correction in its record's place, to be sent; return the record's id. OutboxError when it can't be now."""
     held = connection.execute(select(RECORD).where(RECORD.c.id == correction_id).with_for_update()).one_or_none()
     if held is None or held.revision == 0:
-        raise OutboxError("there is no such correction")
+        raise OutboxError("没有这条更正 (there is no such correction)")
     first = connection.execute(
         select(RECORD.c.id, RECORD.c.state).where(RECORD.c.identity == held.identity, RECORD.c.revision == 0).with_for_update()
     ).one()
     if first.state == SENDING:
-        raise OutboxError("the record is on its way just now: confirm when that is settled")
+        raise OutboxError("这条正在发送，等有了结果再确认 (the record is on its way just now: confirm when that is settled)")
     for table in (MEDIA, PARENT, NAME):
         connection.execute(delete(table).where(table.c.record_id == first.id))
         connection.execute(table.update().where(table.c.record_id == held.id).values(record_id=first.id))
@@ -165,7 +165,7 @@ def drop(connection, correction_id):
     """Forget a held correction. OutboxError when it is none."""
     held = connection.scalar(select(func.count()).where(RECORD.c.id == correction_id, RECORD.c.revision > 0))
     if not held:
-        raise OutboxError("there is no such correction")
+        raise OutboxError("没有这条更正 (there is no such correction)")
     connection.execute(delete(RECORD).where(RECORD.c.id == correction_id))
 
 
@@ -174,11 +174,11 @@ def decide(connection, record_id, state, now_ms, message, missing_there=False):
     not arrive. OutboxError while it is sent."""
     row = connection.execute(select(RECORD).where(RECORD.c.id == record_id).with_for_update()).one_or_none()
     if row is None or row.revision:
-        raise OutboxError("there is no such record")
+        raise OutboxError("没有这条记录 (there is no such record)")
     if row.state == SENDING:
-        raise OutboxError("the record is on its way just now")
+        raise OutboxError("这条正在发送 (the record is on its way just now)")
     if state == QUEUED and row.state == ACCEPTED:
-        raise OutboxError("it was accepted: to send it again put a correction")
+        raise OutboxError("平台已收；要改，请放入改好的内容作更正 (it was accepted: to send it again put a correction)")
     if state == QUEUED and lacks_parent(connection, record_id):
         state = WAITING
     more = {"again_ms": 0, "code": "", "message": message, "batch_no": row.batch_no if row.state == QUEUED else ""}

@@ -136,7 +136,7 @@ class Store:
         mine = "key/" + self._vault.lookup("hanma outbox")
         names = connection.scalars(select(schema.COUNTER.c.name).where(schema.COUNTER.c.name.like("key/%"))).all()
         if names and mine not in names:
-            raise intake.OutboxError("this outbox was made with another key")
+            raise intake.OutboxError("待发库是用另一把密钥建的，请放回原来的 (this outbox was made with another key)")
         if not names:
             connection.execute(schema.insert(connection, schema.COUNTER).values(name=mine, value=1).on_conflict_do_nothing())
 

@@ -11,7 +11,7 @@ import time
 
 from hanma.upload import catalogue, privacy
 
-from .transport import Answer, NotSent, Uncertain, check_address, of_status
+from .transport import Answer, NotSent, TokenError, Uncertain, check_address, of_status
 
 _TOKEN_PATH = "/jsdspcloud/servlet/token"
 _DATA_PATH = "/jsdspcloud/servlet/syndata"
@@ -66,6 +66,13 @@ class Jiangsu:
             self._token, self._since_s = token, time.monotonic()
             self._until_s = self._since_s + (self._life_s or _FOR_EVER_S)
             return token, None
+
+    async def check(self):
+        """Ask for a token; return True when one is given: the document has no question whether it is valid. TokenError."""
+        _, failed = await self.token()
+        if failed:
+            raise TokenError(failed)
+        return True
 
     async def send_batch(self, items):
         """Send claimed Items of one table, operation and batch number; return the Answer for all of them. Never raises for

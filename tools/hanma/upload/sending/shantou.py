@@ -14,7 +14,7 @@ from datetime import datetime
 
 from hanma.upload import catalogue, privacy
 
-from .transport import Answer, NotSent, Uncertain, of_status
+from .transport import Answer, NotSent, TokenError, Uncertain, of_status
 
 _TOKEN_PATH = "/api/openapi/getaccesstoken"
 _CHECK_PATH = "/api/openapi/checkaccesstokenisvalid/{accesstoken}"
@@ -42,14 +42,6 @@ _SUCCESS = ("成功", "请求成功")
 _STATES = {_OK: "accepted", "data": "refused"}  # every other class is no fault of the record's: it stays queued
 
 log = logging.getLogger(__name__)
-
-
-class TokenError(Exception):
-    """No token was given. answer: an Answer with the class and the platform's words."""
-
-    def __init__(self, answer):
-        super().__init__(f"no token: {answer.code} {answer.message}".strip())
-        self.answer = answer
 
 
 class Shantou:

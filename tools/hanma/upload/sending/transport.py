@@ -36,6 +36,14 @@ class Uncertain(Exception):
     """The request was sent, or part of it, and no answer was heard: the record may have been taken."""
 
 
+class TokenError(Exception):
+    """No token was given. answer: an Answer with the class and the platform's words."""
+
+    def __init__(self, answer):
+        super().__init__(f"no token: {answer.code} {answer.message}".strip())
+        self.answer = answer
+
+
 @dataclass(frozen=True)
 class Reply:
     """An HTTP answer. data: its JSON, None where it holds none; retry_after_s: what the server asked for, or 0."""

@@ -31,8 +31,9 @@ _PATIENCE_S = 10.0  # `once` waits for a retry that is due within this
 @dataclass
 class Summary:
     """What a run did: records that became accepted, refused, uncertain; and what stands afterwards: waiting (for a parent),
-    left (queued, or on its way elsewhere). resent: sent again after a lost answer. stopped: why the run ended early; barred:
-    table → the platform's words about a permission it did not give."""
+    left (queued, or on its way elsewhere). resent: sent again after a lost answer. stopped: why the run ended early; wrong:
+    for something in the profile, which won't pass by itself; barred: table → the platform's words about a permission it did
+    not give."""
 
     accepted: int = 0
     refused: int = 0
@@ -41,6 +42,7 @@ class Summary:
     waiting: int = 0
     left: int = 0
     stopped: str = ""
+    wrong: bool = False
     barred: dict = field(default_factory=dict)
 
 
@@ -259,7 +261,7 @@ class _Worker:
         if answer.kind in ("ok", "data"):
             self._failures = 0
         elif answer.kind == "config":
-            self._summary.stopped = told
+            self._summary.stopped, self._summary.wrong = told, True
         elif answer.kind == "permission":
             self._summary.barred[items[0].table] = told
         elif began_s >= self._pause_set_s:  # of several that failed together one counts
