@@ -18,8 +18,8 @@ FOREIGN = {
     "AF_INET", "IPPROTO_TCP", "SOCK_DGRAM", "SOCK_STREAM", "Stream", "add", "append", "address", "celsius", "client_id", "code",
     "count", "decode", "digest", "disconnect", "done", "drive", "failure", "feed", "flush", "get_blob", "getaddrinfo",
     "id", "ioctl", "limit", "load", "log", "lw_msg", "lw_topic", "makefile", "next", "number", "pid", "push",
-    "readinto", "readline", "received", "recv", "recvfrom", "send", "sendall", "sendto", "set", "setblocking", "settings",
-    "settimeout", "size", "sock", "step", "stream", "take", "task", "tell", "verify_mode", "wait_for",
+    "readinto", "readline", "received", "recv", "recvfrom", "send", "sendall", "sendto", "sequence", "serve", "set", "setblocking",
+    "settings", "settimeout", "size", "sock", "step", "stream", "take", "task", "tell", "verify_mode", "wait_for",
 }
 # fmt: on
 _LETTERS = string.ascii_letters

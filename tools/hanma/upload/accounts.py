@@ -19,6 +19,13 @@ from .problems import Place, Problem, Rule
 from .record import Attachment, Record, Row
 
 SAID = Rule("platform_said", "{state}：{words}", "{state}: {words}", "改好后再放入", "Mend it and add it again")
+UNHEARD = Rule(
+    "answer_unheard",
+    "没听到回答：{words}",
+    "the answer was never heard: {words}",
+    "先到平台查，再用 decide 定；不要再放入",
+    "Look at the platform, then decide; do not add it again",
+)
 NOT_THERE = Rule("not_there", "平台还没有这一条（{state}）", "the platform does not have it ({state})")
 
 
@@ -29,9 +36,10 @@ def exported(desk, some):
         table = desk.platform.tables[line.table]
         place = Place("", table.title, number)
         words = {"state": line.state, "words": f"{line.code} {line.message}".strip() or "—"}
+        rule = UNHEARD if line.state == UNCERTAIN else SAID
         rows.append(Row(place, {one.label: plain(content.get(one.key or one.name)) for content in [desk.store.body(line.id)]
                                 for one in table.fields}))  # fmt: skip
-        records.append(Record(line.platform, line.table, {}, place, problems=[Problem(SAID, place, words=words)]))
+        records.append(Record(line.platform, line.table, {}, place, problems=[Problem(rule, place, words=words)]))
     return rows, records
 
 
@@ -50,7 +58,7 @@ def changes(desk, line):
     table, found = desk.platform.tables[line.table], []
     for one in table.fields:
         name = one.key or one.name
-        if plain(now.get(name)) != plain(before.get(name)) or _picture(now.get(name)) != _picture(before.get(name)):
+        if plain(now.get(name)) != plain(before.get(name)) or _pictures_differ(now.get(name), before.get(name)):
             found.append((one.label, _shown(one, before.get(name)), _shown(one, now.get(name))))
     return found
 
@@ -60,14 +68,18 @@ def _accepted_body(desk, line):
     return desk.store.body(original) if original is not None else {}
 
 
-def _picture(value):
-    return value.data if isinstance(value, Attachment) and value.data else None
+def _pictures_differ(now, before):
+    """Whether two pictures are known to differ: what was accepted may be deleted already."""
+    both = isinstance(now, Attachment) and isinstance(before, Attachment) and now.data and before.data
+    return bool(both) and now.data != before.data
 
 
 def _shown(one, value):
+    """A value for the clerk who has to judge it: a temperature as it is, who it is about masked."""
     if value is None:
         return ""
-    return privacy.mask(one.privacy, plain(value)) if not isinstance(value, Attachment) else "（图片）"
+    kind = "" if one.privacy == "health" else one.privacy
+    return privacy.mask(kind, plain(value)) if not isinstance(value, Attachment) else "（图片）"
 
 
 @dataclass

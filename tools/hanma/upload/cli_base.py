@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Optional
 import typer
 from sqlalchemy.exc import SQLAlchemyError
 
-from . import privacy, reading
+from . import collect, privacy, reading
 from . import site as sites
 from .desk import Desk, DeskError
 from .outbox import OutboxError
@@ -36,7 +36,7 @@ SiteOption = Annotated[
 Lang = Annotated[Literal["zh", "en"], typer.Option("--lang", envvar="HANMA_LANG", help="zh 中文, en English.")]
 Files = Annotated[list[Path], typer.Argument(help="CSV, .xlsx, JSON lines (.jsonl), or - for JSON lines on standard input.")]
 TableOption = Annotated[Optional[str], typer.Option("--table", "-t", help="表名 Which table, where the file's name does not say.")]
-_REFUSALS = (sites.SiteError, privacy.PrivacyError, DeskError, OutboxError, reading.ReadingError)
+_REFUSALS = (sites.SiteError, privacy.PrivacyError, DeskError, OutboxError, reading.ReadingError, collect.CollectError)
 
 
 def command(group=app, **how):

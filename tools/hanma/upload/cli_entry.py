@@ -169,15 +169,16 @@ def watch_command(
 ):
     """看管文件夹 · Watch a folder: what is put into 待传 is checked, sent, and moved to 已传; faulty rows come back in 有错."""
     with open_desk(site) as desk:
-        screen = Screen(lang)
+        screen, faulty = Screen(lang), []
 
         def told(path, result):
             screen.out.rule(path.name)
             screen.result(result, True)
+            faulty.extend([] if result.fine else [path])
 
         summary = watch.Folder(folder).run(desk, lang, once=once, on_file=told)
         screen.summary(summary)
-        raise typer.Exit(_status(summary))
+        raise typer.Exit(_status(summary) or (1 if faulty else 0))
 
 
 @command()

@@ -55,7 +55,9 @@ def errors(
         if out and lines:
             rows, records = accounts.exported(desk, lines)
             workbook.mark(out, rows, records, lang)
-            screen.tell(f"已写入 {out}：改好后用 add 再放入", f"wrote {out}: mend it and add it again")
+            screen.tell(f"已写入 {out}：退回的改好后用 add 再放入", f"wrote {out}: mend the refused ones and add them again")
+        if any(one.state == UNCERTAIN for one in lines):
+            screen.tell("不明的先到平台查，再用 decide 定", "look at the platform for the uncertain ones, then decide", "yellow")
         raise typer.Exit(1 if lines else 0)
 
 

@@ -180,7 +180,7 @@ def draw(desk, keys, *, whole=False, on_row=None):
     source = Source(sites.resolve(plan.source, desk.site.directory), plan.queries)
     marks = Marks(desk.store.engine, desk.site.name)
     try:
-        for key in keys:
+        for key in (one for one in keys if one in plan.queries):  # a table without a query is reported in another way
             mark = marks.get(key)
             drawn, newest = _draw(desk, desk.table(key), source, None if whole else mark.drawn_to, on_row)
             now = replace(mark, drawn_to=max(newest, mark.drawn_to or date.min), run_day=today)

@@ -43,7 +43,7 @@ _CREDENTIALS = {
     "zhejiang": (),
     "shanghai": (),
 }
-_CONSTANTS = ("project_code", "project_name", "site_code", "site_name", "permit_no", "unit_name", "company_code")
+_CONSTANTS = ("project_code", "project_name", "site_code", "site_name", "permit", "unit_name", "company_code")
 
 
 def profile(path, platform):
