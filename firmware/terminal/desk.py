@@ -18,6 +18,7 @@ from terminal.outbox import ALARM, EVENT, POSITION
 _ACK_MS = const(20000)  # a PUBACK later than this is a dead link
 _ANSWERS = const(16)  # answers that wait for the line at the most
 _ROOM_MS = const(1000)  # after a MemoryError others soon give their memory back
+_ALONE = const(5)  # so many _ROOM_MS the first heartbeat has to itself; a platform that never acknowledges it gets the reports
 _SENDERS = const(2)  # reports in flight; the session takes four, an answer and a heartbeat never wait for a backlog
 
 
@@ -129,13 +130,13 @@ class Desk:
 
         reader: the task that runs the session and returns the exception that ended it.
         """
-        tasks = [asyncio.create_task(self._send_answers(session))]
+        tasks = [asyncio.create_task(self._send_answers(session)), asyncio.create_task(self._send_reports(session))]
         try:
             request = self._profile.time_request(self._parts.clock.boot_ms())
             if request:
                 await session.publish(request[0], request[1], 1, _ACK_MS)
-            await self._send_heartbeat(session)  # the long one that tells everything has the heap to itself
-            for _ in range(_SENDERS):
+            await self._send_heartbeat(session)
+            while len(tasks) <= _SENDERS:
                 tasks.append(asyncio.create_task(self._send_reports(session)))
             while not reader.done():
                 await self._send_heartbeat(session)
@@ -175,8 +176,15 @@ class Desk:
             await self._to_answer.wait()
 
     async def _send_reports(self, session):
-        """Send what waits in the outbox, one after the other; a record leaves it only when it is acknowledged."""
+        """Send what waits in the outbox, one after the other; a record leaves it only when it is acknowledged.
+
+        The first heartbeat, the long one that tells everything, goes before, so that it has the heap to itself.
+        """
         outbox = self._outbox
+        left = _ALONE
+        while left and not self._known:
+            left -= 1
+            await asyncio.sleep_ms(_ROOM_MS)
         while True:
             self._tell_gaps()
             record = outbox.next()

@@ -272,3 +272,9 @@ def test_the_desk_takes_no_more_than_the_protocol_does(take):
     with pytest.raises(protocol.Malformed):
         protocol.parse_command(order)
     assert take(order)["counters"]["malformed"] == 1
+
+
+def test_a_platform_that_never_acknowledges_the_long_heartbeat_gets_every_report_and_loses_the_session(send):
+    result = send(GOOD, ("E0", b'{"kind":"tamper"}'), GOOD, unheard='"uptime_s"')
+    assert sorted(result["done"]) == [0, 1, 2]
+    assert result["ended"] == "no_answer"

@@ -2,7 +2,8 @@
 
 case: {"profile", "messages": [[topic, payload as hex, retained] ...]}, or {"send": [[code, body as hex] ...], "fails": [what the
 first calls of publish() raise: "closed" (the session is over), "modem" (its stream failed), "memory", "too_long"]}. With "times"
-the messages come so often, and what the heap gained is told.
+the messages come so often, and what the heap gained is told. With "unheard" it serves a whole session, a hundred times as fast,
+with a platform that acknowledges everything but what has this text in it.
 """
 
 import gc
@@ -13,6 +14,7 @@ from terminal import config, desk, mqtt
 
 IDENTITY = {"device_id": "dev1", "secret": "s", "username": ""}
 SENT_MS = 1000  # the time that was asked for
+HASTE = 100
 
 
 class _Clock:
@@ -46,6 +48,7 @@ class _Parts:
 
     number = 7
     tls = True
+    heartbeat_s = full_heartbeat_s = 60
 
     def __init__(self):
         self.told = []
@@ -56,6 +59,9 @@ class _Parts:
 
     def tell(self, _fact, *details):
         self.told.append(list(details))
+
+    def heartbeat(self):
+        return {"state": "LOCKED"}
 
 
 class _Outbox:
@@ -80,7 +86,7 @@ class _Outbox:
 
 def _desk(parts, profile, outbox):
     settings = dict(config.defaults(), profile=profile)
-    return desk.Desk(borrow(profile, "terminal.profiles").make(settings, IDENTITY), parts, outbox, None)
+    return desk.Desk(borrow(profile, "terminal.profiles").make(settings, IDENTITY), parts, outbox, parts)
 
 
 def _take(case):
@@ -127,6 +133,7 @@ async def _send(case, asyncio, modem_error):
     records = [(1, 7, number, code, unhexlify(body), None) for number, (code, body) in enumerate(case["send"])]
     outbox = _Outbox(records)
     room = _desk(_Parts(), "plain", outbox)
+    room._known = {"state": "LOCKED"}  # there was a heartbeat
     for number in range(case.get("answers", 0)):
         room.answer("r%d" % number, 200, "on")
     session = _Session(case.get("fails", []), modem_error)
@@ -150,6 +157,44 @@ async def _send(case, asyncio, modem_error):
     return told
 
 
+class _Hasty:
+    """asyncio whose waits are short."""
+
+    def __init__(self, asyncio):
+        self.create_task = asyncio.create_task
+        self.Event = asyncio.Event
+        self.sleep_ms = lambda ms: asyncio.sleep_ms(ms // HASTE)
+
+
+class _Unheard(_Session):
+    """A session whose platform never acknowledges what has a certain text in it."""
+
+    def __init__(self, text, asyncio):
+        super().__init__([], None)
+        self._text = text
+        self._asyncio = asyncio
+
+    async def publish(self, topic, payload, qos, timeout_ms):
+        if self._text in bytes(payload).decode():
+            await self._asyncio.sleep_ms(timeout_ms)
+            self.failure = "no_answer"
+            raise mqtt.MqttError("no_answer")
+        await super().publish(topic, payload, qos, timeout_ms)
+
+
+async def _serve(case, asyncio):
+    outbox = _Outbox([(1, 7, number, code, unhexlify(body), None) for number, (code, body) in enumerate(case["send"])])
+    desk.asyncio = hasty = _Hasty(asyncio)
+    room = _desk(_Parts(), "plain", outbox)
+    session = _Unheard(case["unheard"], hasty)
+    try:
+        await room.serve(session, asyncio.create_task(asyncio.Event().wait()))
+    except mqtt.MqttError as error:
+        return {"done": outbox.finished, "ended": error.code}
+    finally:
+        desk.asyncio = asyncio
+
+
 def run(case):
     """Play the case."""
     if "messages" in case:
@@ -160,6 +205,8 @@ def run(case):
 
     desk._ROOM_MS = 1
     asyncio.new_event_loop()
+    if "unheard" in case:
+        return asyncio.run(_serve(case, asyncio))
     return asyncio.run(_send(case, asyncio, ModemError))
 
 
