@@ -56,7 +56,7 @@ def validate(files):
         began = time.perf_counter()
         result = desk.validate([files.rows], "gate")
         took_s = time.perf_counter() - began
-    assert result.fine and result.read == result.sound, result.problems or result.faulty[:1]
+    assert result.fine and result.read == result.sound and not result.faulty, result.problems or result.faulty[:1]
     return took_s, _peak_mib()
 
 
@@ -160,9 +160,9 @@ def measure(directory, rows, records, told=print):
     with _stand_in() as url, _process() as uploader, _process() as bare:
         told("making the site")
         files = upload_site.make(directory, url, rows, records)
+        entered = uploader(enter, files)
         told("checking")
         validate_s, validate_mib = uploader(validate, files)
-        entered = uploader(enter, files)
         told("adding")
         add_s = uploader(add, files)
         half = len(files.records) // 2

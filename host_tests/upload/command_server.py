@@ -5,6 +5,7 @@ that are to be standard input, output and error), and answers each with the stat
 """
 
 import json
+import logging
 import os
 import sys
 import traceback
@@ -24,6 +25,8 @@ def _command(asked):
         for number, (path, how) in enumerate(zip(asked["files"], flags, strict=True)):
             os.dup2(os.open(path, how, 0o600), number)
         sys.stdin, sys.stdout, sys.stderr = (os.fdopen(number, mode, encoding="utf-8") for number, mode in enumerate("rww"))
+        if log := asked["environment"].get("HANMA_TEST_LOG"):
+            logging.basicConfig(level=logging.DEBUG, filename=log, encoding="utf-8")
         sys.argv = ["hanma", *asked["words"]]
         cli.app()
     except SystemExit as ended:

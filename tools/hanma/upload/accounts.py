@@ -118,11 +118,12 @@ def reconcile(desk, paths, table=None):
 
 def _reconcile_part(desk, part, account):
     checker, kept = checking.Checker(part.table, desk.site, desk.now()), account.tables[part.table.key]
+    states = desk.states(part.table.key)
     for row in part.rows:
         record = checker.record(row)
         kept.have += 1
         kept.faulty += not record.sound
-        state = desk.known(part.table.key, body.identity(record.values, part.table))
+        state = states(body.identity(record.values, part.table))
         if state == ACCEPTED:
             kept.accepted += 1
         else:

@@ -63,8 +63,13 @@ def command(group=app, **how):
     return decorate
 
 
-def _fail(words):
+def complain(words):
+    """Say what could not be done, in a line on standard error."""
     typer.secho(f"hanma upload: {words}", fg="red", err=True)
+
+
+def _fail(words):
+    complain(words)
     raise typer.Exit(2)
 
 

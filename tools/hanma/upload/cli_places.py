@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from . import checking, collect, gathering, shanghai, workbook, zhejiang
-from .cli_base import Lang, SiteOption, command, open_desk
+from .cli_base import Lang, SiteOption, command, complain, open_desk
 from .desk import DeskError, Result
 from .reading import ReadingError
 from .screen import Screen
@@ -45,8 +45,12 @@ def _collect(desk, screen, keys, whole):
     shown = Table()
     for heading in (("表", "table"), ("取出", "drawn"), ("新", "new"), ("改", "changed"), ("删", "deleted"), ("有错", "in error")):
         shown.add_column(screen.say(*heading))
-    faulty = 0
+    faulty, failed = 0, 0
     for one in collect.draw(desk, keys, whole=whole):
+        if one.failed:
+            complain(one.failed)
+            failed += 1
+            continue
         screen.problems(one.result)
         faulty += one.result.errors
         title = screen.title(desk.platform, one.table)
@@ -54,7 +58,7 @@ def _collect(desk, screen, keys, whole):
     screen.out.print(shown)
     summary = desk.send()
     screen.summary(summary)
-    raise typer.Exit(1 if faulty or summary.refused else 2 if summary.stopped else 0)
+    raise typer.Exit(2 if failed or summary.stopped else 1 if faulty or summary.refused else 0)
 
 
 @command()

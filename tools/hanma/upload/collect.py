@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from . import gathering
 from . import site as sites
+from .desk import DeskError, Result
 from .outbox import ACCEPTED, QUEUED
 from .problems import Place
 from .record import Prepared, Row
@@ -32,7 +33,7 @@ _marks = Table(
 )
 
 
-class CollectError(Exception):
+class CollectError(DeskError):
     """The source can't be read; the text names the query and what the database said, never its address."""
 
 
@@ -159,20 +160,23 @@ class Target:
 @dataclass(frozen=True)
 class Drawn:
     """What one table's collection came to. result: the desk's Result; changed: rows whose content was reported otherwise
-    before; deleted: rows gone from the source. whole: whether the query was run from the beginning."""
+    before; deleted: rows gone from the source. whole: whether the query was run from the beginning. failed: why it could not be
+    drawn to its end: its mark then stays where it was."""
 
     table: str
     result: object
     changed: int
     deleted: int
     whole: bool
+    failed: str = ""
 
 
 def draw(desk, keys, *, whole=False, on_row=None):
     """Draw those tables from the unit's database into the outbox; yield a Drawn for each, its mark kept.
 
     What changed in the source replaces what was reported under the same ID: the database is the unit's own word. whole: run
-    incremental queries from the beginning too. CollectError for a source that can't be read or that has nothing left.
+    incremental queries from the beginning too. A table whose query fails, or gives nothing where there was something, holds up no
+    other. CollectError where no source is named.
     """
     plan, today = desk.site.collect, desk.now().date()
     if not plan.source:
@@ -182,7 +186,11 @@ def draw(desk, keys, *, whole=False, on_row=None):
     try:
         for key in (one for one in keys if one in plan.queries):  # a table without a query is reported in another way
             mark = marks.get(key)
-            drawn, newest = _draw(desk, desk.table(key), source, None if whole else mark.drawn_to, on_row)
+            try:
+                drawn, newest = _draw(desk, desk.table(key), source, None if whole else mark.drawn_to, on_row)
+            except CollectError as error:
+                yield Drawn(key, Result(), 0, 0, False, str(error))
+                continue
             now = replace(mark, drawn_to=max(newest, mark.drawn_to or date.min), run_day=today)
             marks.set(key, replace(now, whole_day=today) if drawn.whole else now)
             yield drawn

@@ -17,10 +17,11 @@ from datetime import datetime, timedelta, timezone
 from . import body, catalogue, checking, gathering, images, outbox, privacy, reading
 from . import site as sites
 from .problems import ERROR, Place
-from .record import Row
+from .record import Record, Row
 from .sending import jiangsu, shantou, transport, worker
 
 SHANGHAI = timezone(timedelta(hours=8))
+_NONE = (frozenset(), frozenset())
 _ASKED = ("team", "risk")  # the tables whose records others' rules look at
 _CLIENTS = {"shantou": shantou.Shantou, "jiangsu": jiangsu.Jiangsu}
 
@@ -39,8 +40,8 @@ class _Stopped(Exception):
 @dataclass
 class Result:
     """What became of the rows of some files. problems: of headings and files; faulty: (Row, Record) of each row with an
-    error or a warning; unread: files that could not be read, or not to their end; bodies: the exact texts, where they were
-    asked for; held: ids of corrections to confirm."""
+    error or a warning, the record without its values: there may be very many; unread: files that could not be read, or not to
+    their end; bodies: the exact texts, where they were asked for; held: ids of corrections to confirm."""
 
     read: int = 0
     unread: int = 0
@@ -295,9 +296,9 @@ class _Taking:
             self._sound(table, record)
         told = [one for one in record.problems if (one.severity or one.rule.severity) != "note"]
         result.notes += len(record.problems) - len(told)
-        if told:
-            result.faulty.append((row, record))
         result.sound += record.sound
+        if told:
+            result.faulty.append((row, Record(record.platform, record.table, {}, record.place, *_NONE, record.problems)))
 
     def _sound(self, table, record):
         try:

@@ -25,7 +25,7 @@ class Rule:
     severity: str = ERROR
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where a value stood: file, sheet, row (1 is the first line of the file or sheet) and column heading; each may be unknown."""
 
@@ -39,7 +39,7 @@ class Place:
         return Place(self.file, self.sheet, self.row, column)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Problem:
     """One broken rule at one place. words fill the rule's texts; a value that is private never is among them unmasked."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from .problems import Place
 
 
-@dataclass
+@dataclass(slots=True)
 class Row:
     """One row of a source. cells: heading → value as read (str, int, float, bool, date, datetime, list, None).
 
@@ -18,7 +18,7 @@ class Row:
     columns: dict = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Attachment:
     """A picture or document: the name it is known by and where it lies. data: its prepared bytes, once prepared
     (right way up, without metadata, under its limit); media: its MIME type."""
@@ -29,7 +29,7 @@ class Attachment:
     media: str = ""
 
 
-@dataclass
+@dataclass(slots=True)
 class Record:
     """One record of one table. values: field name → str (codes too), int, Decimal, float, date, datetime, Attachment or list
     of dicts, only what is known. derived: the fields reckoned from others; given: those from the site's profile.
