@@ -177,7 +177,7 @@ def test_minimal_mode_that_has_crashed_three_times_powers_the_welder_after_the_w
         crash(world, 6)
         feeds = world.chip.feeds
         world.until_relay(1)
-        assert world.chip.feeds - feeds > 150
+        assert world.chip.feeds - feeds > 90  # about one a second of the wait, fewer where the host is slow
         world.until_event(relay=1, cause="firmware")
         world.until_alarm("emergency")
         world.platform.answer(world.platform.order(0))
