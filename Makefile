@@ -11,6 +11,7 @@ DEMO ?=
 SOURCE ?=
 BOARD ?=
 FAMILY ?=
+BOARD_IMAGE ?=
 # LONG=1 gives `faults` a night; DAYS is for `soak`; SEED=N repeats what either of them did.
 LONG ?=
 DAYS ?= 30
@@ -24,12 +25,13 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@printf '\n  DEMO=1    with run: the whole story by itself, judged from the relay pin and the broker\n'
 	@printf '  FAMILY=   with run: the modem, a76xx (default), quectel or luat\n'
+	@printf '  BOARD_IMAGE=path/flash.img  with run: a provisioned virtual board instead of a fresh one\n'
 	@printf '  LONG=1    with faults: a night instead of five minutes; SEED=N: the random runs of that seed\n'
 	@printf '  SOURCE=1  with run, test, check, benchmark, stage: the firmware as written, for tracebacks with line numbers\n'
 	@printf '  MICROPYTHON=/path  another MicroPython than the pinned wheel; MICROPYTHON32=/path  another 32-bit one\n'
 
 run: $(READY) ## a whole world on loopback: platform, modem, terminal (DEMO=1: the story without a keyboard)
-	$(BIN)/python -m $(if $(DEMO),host_tests.demo,host_tests.world) $(if $(FAMILY),--family $(FAMILY))
+	$(BIN)/python -m $(if $(DEMO),host_tests.demo,host_tests.world $(if $(BOARD_IMAGE),--image $(BOARD_IMAGE))) $(if $(FAMILY),--family $(FAMILY))
 
 test: $(READY) ## prove it: lint, every test; gets what it needs, says at the end what it left out
 	$(BIN)/hanma tools

@@ -26,6 +26,7 @@ from hanma.bench.journal import Journal
 from hanma.bench.people import People
 from hanma.bench.platform import Platform, PlatformError
 from hanma.bench.screen import Key, Screen, people_keys
+from host_tests.board import image as board_image
 from host_tests.port.chip import Chip
 from host_tests.sim.families import NAMES as FAMILIES
 
@@ -145,11 +146,15 @@ class World:
     settings    more of the terminal's settings
     source      run the sources instead of the compiled tree, for readable tracebacks
     family      the modem's: one of host_tests.sim.families.NAMES
+    image       the flash image of a provisioned virtual board, staged for the board "unix": a copy of it runs, with the
+                identity in the key-value store beside it and the settings of this world over its own
     """
 
-    def __init__(self, directory=DIRECTORY, *, factor=1, tls=False, settings=None, source=False, family="a76xx"):
+    def __init__(self, directory=DIRECTORY, *, factor=1, tls=False, settings=None, source=False, family="a76xx", image=None):
         self.directory, self.factor, self.tls, self.source = pathlib.Path(directory), factor, tls, source
         self.family = family
+        self.image = pathlib.Path(image).resolve() if image else None
+        self.device = DEVICE
         self.settings = {**SETTINGS, **(settings or {})}
         self.board = stage.load_board("unix")
         self.relay = PinLog(self.directory / "chip" / "pins.log", self.board["relay"]["pin"])
@@ -182,8 +187,12 @@ class World:
         self.directory.mkdir()
 
     async def _start(self):
-        staged = await asyncio.to_thread(stage.stage, "unix", self.directory / "flash", self.source)
-        self.chip = Chip(staged.out, self.directory / "chip", micropython=toolchain.micropython(),
+        (self.directory / "chip").mkdir()
+        if self.image:
+            self._take_image()
+        else:
+            await asyncio.to_thread(stage.stage, "unix", self.directory / "flash", self.source)
+        self.chip = Chip(self.directory / "flash", self.directory / "chip", micropython=toolchain.micropython(),
                          time_factor=self.factor)
         self._stack.callback(self.chip.close)
         modem = self.board["modem"]
@@ -194,6 +203,17 @@ class World:
         await self._start_platform()
         self._wire()
         self.chip.power_on()
+
+    def _take_image(self):
+        """Copy what the board keeps; its directory on this host stays empty."""
+        (self.directory / "flash").mkdir()
+        if not self.image.is_file() or self.image.name != board_image.FLASH:
+            raise WorldError(f"no {board_image.FLASH} of a virtual board: {self.image}")
+        board_image.copy(self.image.parent, self.directory / "chip")
+        identity = board_image.read_nvs(self.directory / "chip").get("hanma", {})
+        if "device_id" not in identity:
+            raise WorldError(f"the board of {self.image} has no identity: provision it first")
+        self.device = identity["device_id"].decode()
 
     async def _set_clock(self):
         """The platform goes by the world's clock, as the terminal does: both are told the same time."""
@@ -218,7 +238,7 @@ class World:
         await self._stack.enter_async_context(self.broker)
         self.people = People(self.directory / "people.sqlite")
         self._stack.callback(self.people.close)
-        sample.fill(self.people, DEVICE, self.clock_ms())
+        sample.fill(self.people, self.device, self.clock_ms())
         self.journal = self._stack.enter_context(Journal(self.directory / "journal.jsonl", self.clock_ms))
         self.platform = Platform(self.broker.url, self.people, self.journal, clock_ms=self.clock_ms,
                                  ca_file=self.files.ca if self.tls else None)
@@ -235,12 +255,17 @@ class World:
         chip.link_uart(board["modem"]["uart"], self.modem.about["tty"])
         chip.set_pin(board["readback"]["pin"], f"={board['relay']['pin']}")
         self.weld(False)
+        settings = {**self.settings, "port": self.broker.port, "tls": self.tls}
+        files = {"config.json": json.dumps(settings).encode()}
+        if self.tls:
+            files["ca.pem"] = pathlib.Path(self.files.ca).read_bytes()
+        if self.image:
+            board_image.write_files(chip.state, files)
+            return
         chip.nvs_set("hanma", "device_id", DEVICE.encode())
         chip.nvs_set("hanma", "secret", _SECRET)
-        settings = {**self.settings, "port": self.broker.port, "tls": self.tls}
-        (chip.flash / "config.json").write_text(json.dumps(settings))
-        if self.tls:
-            shutil.copyfile(self.files.ca, chip.flash / "ca.pem")
+        for name, content in files.items():
+            (chip.flash / name).write_bytes(content)
 
     # ---- knobs
 
@@ -330,21 +355,20 @@ _RANKS = {"0": "报警 alarms", "1": "事件 events", "2": "定位 positions"}
 
 def _rows(world):
     level = {1: "1 通电 powered", 0: "0 断电 unpowered"}.get(world.relay.level(), "— 未驱动 not driven")
-    waiting = " · ".join(f"{_RANKS[rank]} {count}" for rank, count in outbox(world.chip.flash).items())
-    return [
-        ("引脚 relay pin", level),
-        ("待发 outbox", waiting),
-        ("模组 modem", f"{world.family}, ×{world.factor} 时间 time"),
-    ]
+    rows = [("引脚 relay pin", level), ("模组 modem", f"{world.family}, ×{world.factor} 时间 time")]
+    if not world.image:  # an image's files cannot be looked into while it runs
+        waiting = " · ".join(f"{_RANKS[rank]} {count}" for rank, count in outbox(world.chip.flash).items())
+        rows.insert(1, ("待发 outbox", waiting))
+    return rows
 
 
 async def show(options):
     """Runs a world with its screen until "q" or Ctrl-C."""
     world = World(options.directory, factor=options.factor, tls=options.tls, source=options.source,
-                  family=options.family)
+                  family=options.family, image=options.image)
     async with world:
-        keys = people_keys(world.platform, DEVICE) + Keys(world).all()
-        screen = Screen(world.platform, DEVICE, keys, rows=lambda: _rows(world))
+        keys = people_keys(world.platform, world.device) + Keys(world).all()
+        screen = Screen(world.platform, world.device, keys, rows=lambda: _rows(world))
         world.listen(screen.spoken)
         screen.say(f"世界已启动，文件在 the world runs, its files are in {world.directory}")
         await screen.run()
@@ -361,13 +385,13 @@ def run(work):
         return asyncio.run(guarded()) or 0
     except (KeyboardInterrupt, asyncio.CancelledError):
         return 130
-    except (WorldError, PlatformError, stage.StageError, toolchain.Missing) as error:
+    except (WorldError, PlatformError, board_image.ImageError, stage.StageError, toolchain.Missing) as error:
         print(f"make run: {error}", file=sys.stderr)
         return 1
 
 
-def arguments(description, factor):
-    """The command line that the world and the demonstration share."""
+def arguments(description, factor, takes_image=False):
+    """The command line that the world and the demonstration share; the demonstration's device is its own."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--factor", type=int, default=factor, help="world seconds in one real second")
     parser.add_argument("--tls", action="store_true", help="the terminal speaks TLS and checks the broker")
@@ -375,8 +399,10 @@ def arguments(description, factor):
     parser.add_argument("--family", choices=FAMILIES, default=FAMILIES[0], help="the modem's family")
     parser.add_argument("--source", action="store_true", default=os.environ.get("SOURCE") == "1",
                         help="run the sources, not the compiled tree (also SOURCE=1)")
+    if takes_image:
+        parser.add_argument("--image", type=pathlib.Path, help="the flash image of a provisioned virtual board")
     return parser.parse_args()
 
 
 if __name__ == "__main__":
-    sys.exit(run(show(arguments("A terminal in a whole world on loopback, with a live screen.", 1))))
+    sys.exit(run(show(arguments("A terminal in a whole world on loopback, with a live screen.", 1, takes_image=True))))

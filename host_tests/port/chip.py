@@ -254,17 +254,24 @@ class Chip:
         self.boots += 1
         self.reset_causes.append(cause)
         env = dict(self._env, HANMA_RESET_CAUSE=str(cause))
-        with open(self.console, "ab") as console:
-            self._process = subprocess.Popen(
-                self._command,
-                cwd=self.flash,
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=console,
-                stderr=console,
-                start_new_session=True,
-            )
+        self._process = self._spawn(env)
         self._changed.notify_all()
+
+    def _spawn(self, env):
+        """Start MicroPython; what it prints is appended to the console's file."""
+        with open(self.console, "ab") as console:
+            return self._popen(env, stdin=subprocess.DEVNULL, stdout=console)
+
+    def _popen(self, env, stdin, stdout):
+        return subprocess.Popen(
+            self._command,
+            cwd=self.flash,
+            env=env,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stdout,
+            start_new_session=True,
+        )
 
     def _kill(self, pins_kept=True):
         """End the process as a reset does; log which pins it drives no longer."""
@@ -356,6 +363,9 @@ class Chip:
     def _on_repl(self):
         self.at_repl = True
 
+    def _on_cut(self):
+        """The power went at a write to flash; nothing runs in the process any more."""
+
     def _on_kbd(self, character):
         self.interruptible = int(character) >= 0
 
@@ -366,6 +376,7 @@ class Chip:
         "feed": _on_feed,
         "repl": _on_repl,
         "kbd": _on_kbd,
+        "cut": _on_cut,
         "idle": lambda self: None,
     }
 

@@ -78,10 +78,10 @@ class UART(io.IOBase):
         """Open the pty, or the pipe nobody writes to when no modem is wired to this UART."""
         base = hanma_port.STATE + "/"
         try:
-            self._file = open(base + "uart" + str(self._id), "r+b", buffering=0)
+            self._file = hanma_port.open_host(base + "uart" + str(self._id), "r+b")
             self._silent = False
         except OSError:
-            self._file = open(base + "silence", "r+b", buffering=0)
+            self._file = hanma_port.open_host(base + "silence", "r+b")
             self._silent = True
         self._poll = select.poll()
         self._poll.register(self._file, select.POLLIN)

@@ -1,4 +1,4 @@
-"""The ESP32's `esp32` module on the host: the key-value flash store and the chip's own temperature.
+"""The ESP32's `esp32` module on the host: the key-value flash store, partitions and the chip's own temperature.
 
 State: `nvs.json` {namespace: {key: {"i32": n} | {"blob": hex}}} and `temperature` (°C) in the chip's state
 directory.
@@ -16,7 +16,9 @@ _KEY_TOO_LONG = 0x1109
 _INVALID_LENGTH = 0x110C
 _VALUE_TOO_LONG = 0x110E
 _BLOB_MOST = 4000
-_ENTRIES = 630  # a partition of 24 KiB: six pages of 126 entries of 32 bytes, one page kept free
+_PAGE_B = 4096
+_PAGE_ENTRIES = 126  # of 32 bytes; one page is kept free
+_STOCK_B = 0x6000  # the stock image's partition
 
 
 def _fail(code, name):
@@ -37,6 +39,12 @@ def _entries(store):
         for value in space.values():
             total += 1 if "i32" in value else 2 + (len(value["blob"]) // 2 + 31) // 32
     return total
+
+
+def _entries_most():
+    """Return how many entries the partition has room for."""
+    sizes = [part["size"] for part in hanma_port.read_json("partitions.json") if part["label"] == "nvs"]
+    return ((sizes or [_STOCK_B])[0] // _PAGE_B - 1) * _PAGE_ENTRIES
 
 
 class NVS:
@@ -94,15 +102,18 @@ class NVS:
         self._changes[key] = None
 
     def commit(self):
-        """Write what was set and erased to flash."""
+        """Write what was set and erased to flash, one key after the other: a power cut leaves those before it."""
         store = hanma_port.read_json("nvs.json")
         space = store.setdefault(self._namespace, {})
         for key, value in self._changes.items():
+            if hanma_port.cuts_now():
+                hanma_port.write_json("nvs.json", store)
+                hanma_port.lose_power()
             if value is None:
                 space.pop(key, None)
             else:
                 space[key] = value
-        if _entries(store) > _ENTRIES:
+        if _entries(store) > _entries_most():
             _fail(_NOT_ENOUGH_SPACE, "NOT_ENOUGH_SPACE")
         hanma_port.write_json("nvs.json", store)
         self._changes = {}
@@ -116,3 +127,12 @@ def mcu_temperature():
 def raw_temperature():
     """Return the chip's temperature in °F (ESP32)."""
     return mcu_temperature() * 9 // 5 + 32
+
+
+def __getattr__(name):
+    """Give Partition to who asks for it: it takes the heap of nobody else."""
+    if name != "Partition":
+        raise AttributeError(name)
+    import partition
+
+    return partition.Partition

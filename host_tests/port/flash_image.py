@@ -1,64 +1,58 @@
-"""The chip's flash as one file: LittleFS on it is as large, as full and as torn as on the chip.
+"""The chip's file system at boot: LittleFS on the partition "vfs" of its flash image, as large, as full and as torn as on the chip.
 
-State: the file `flash.img` in the chip's state directory; where there is none, the terminal's files lie in a directory of the
-host. `flash_cut` there, a number, ends the power at the so many-th write from then on: half of that one is written, and nothing
-runs any more until the chip runner kills the process.
+State: none; the image belongs to `partition.py`. Where there is none, the terminal's files lie in a directory of the host.
 """
 
 import os
 
 import hanma_port
-import utime
 import vfs
 
-_BLOCK = 4096
-_BLOCKS, _BLOCK_SIZE, _ERASE = 4, 5, 6  # ioctl's requests
+_BLOCK_SIZE = 5  # ioctl's request
+
+_BOOT_PY = """\
+# This file is executed on every boot (including wake-boot from deepsleep)
+#import esp
+#esp.osdebug(None)
+#import webrepl
+#webrepl.start()
+"""
+_CORRUPTED = """\
+The filesystem appears to be corrupted. If you had important data there, you
+may want to make a flash snapshot to try to recover it. Otherwise, perform
+factory reprogramming of MicroPython firmware (completely erase flash, followed
+by firmware programming).
+"""
 
 
 def mount():
-    """Mount the image, when there is one, and make it the current directory."""
-    path = hanma_port.STATE + "/flash.img"
-    try:
-        os.stat(path)
-    except OSError:
+    """Mount the image, when there is one, at "/" as the ESP32's `_boot.py` does; a blank one is formatted."""
+    if not hanma_port.has("flash.img"):
         return
-    vfs.mount(vfs.VfsLfs2(FlashImage(path)), "/flash")
-    os.chdir("/flash")
+    import socket  # noqa: F401  (from now on no file of the host can be imported)
+
+    import partition
+
+    device = partition.Partition.find(partition.Partition.TYPE_DATA, label="vfs")[0]
+    vfs.umount("/")
+    try:
+        vfs.mount(vfs.VfsLfs2(device), "/")
+    except OSError:
+        _set_up(device)
+    os.chdir("/")
 
 
-class FlashImage:
-    """A block device on a file; erased blocks are 0xff, programming clears bits."""
+def _set_up(device):
+    """Format a blank partition; say for ever that another one is broken."""
+    import time
 
-    def __init__(self, path):
-        self._file = open(path, "r+b")
-        self._blocks = self._file.seek(0, 2) // _BLOCK
-
-    def readblocks(self, block, buffer, offset=0):
-        """Read."""
-        self._file.seek(block * _BLOCK + offset)
-        self._file.readinto(buffer)
-
-    def writeblocks(self, block, buffer, offset=0):
-        """Program."""
-        old = bytearray(len(buffer))
-        self.readblocks(block, old, offset)
-        self._write(block * _BLOCK + offset, bytes(buffer[k] & old[k] for k in range(len(old))))
-
-    def ioctl(self, request, argument):
-        """Answer VfsLfs2."""
-        if request == _BLOCKS:
-            return self._blocks
-        if request == _BLOCK_SIZE:
-            return _BLOCK
-        if request == _ERASE:
-            self._write(argument * _BLOCK, b"\xff" * _BLOCK)
-        return 0
-
-    def _write(self, at, data):
-        left = int(hanma_port.read_text("flash_cut") or 0)
-        self._file.seek(at)
-        self._file.write(data[: len(data) // 2] if left == 1 else data)
-        if left:
-            hanma_port.write_json("flash_cut", left - 1)
-        while left == 1:
-            utime.sleep(1)
+    first = bytearray(device.ioctl(_BLOCK_SIZE, 0))
+    device.readblocks(0, first)
+    while first != b"\xff" * len(first):
+        print(_CORRUPTED)
+        time.sleep(3)
+    print("Performing initial setup")
+    vfs.VfsLfs2.mkfs(device)
+    vfs.mount(vfs.VfsLfs2(device), "/")
+    with open("/boot.py", "w") as file:
+        file.write(_BOOT_PY)

@@ -1,7 +1,9 @@
 """What the stand-ins share: the chip's state directory, the words told to the chip runner, files written
-whole.
+whole, and the power that goes at a write to flash.
 
 State: where the directory is, the reset cause and the speed of time, all from the environment of the process.
+Its files are the host's, whatever the terminal has mounted at "/". `flash_cut` among them, a number, ends the
+power at the so many-th write to flash from then on.
 In virtual time there is no chip runner; `virtual.py` puts its own functions in place of `tell` and the files.
 """
 
@@ -10,6 +12,7 @@ import json
 import os
 
 import utime
+import vfs
 
 STATE = os.getenv("HANMA_PORT") or ""
 FACTOR = int(os.getenv("HANMA_TIME_FACTOR") or 1)
@@ -22,6 +25,8 @@ _fifo = None
 _room = bytearray(2048)
 _text = io.BytesIO(2048)
 _word = bytearray(32)
+_host = vfs.VfsPosix()
+open_host = _host.open  # (path, mode): a file of the host
 
 
 def host_us():
@@ -29,12 +34,20 @@ def host_us():
     return utime.time_ns() // 1000
 
 
+def has(name):
+    """Return whether there is a state file of this name."""
+    try:
+        return bool(STATE and _host.stat(STATE + "/" + name))
+    except OSError:
+        return False
+
+
 def read_text(name):
     """Return the text of a state file, or None when there is none."""
     if not STATE:
         return _memory.get(name)
     try:
-        with open(STATE + "/" + name) as file:
+        with open_host(STATE + "/" + name, "r") as file:
             return file.read()
     except OSError:
         return None
@@ -45,7 +58,7 @@ def read_word(name):
     if not STATE:
         return (read_text(name) or "").strip()
     try:
-        with open(STATE + "/" + name, "rb") as file:
+        with open_host(STATE + "/" + name, "rb") as file:
             count = file.readinto(_word)
             return str(memoryview(_word)[:count], "utf-8").strip()
     except OSError:
@@ -76,12 +89,12 @@ def write_json(name, value):
     left = _text.tell()
     _text.seek(0)
     path = STATE + "/" + name
-    with open(path + ".new", "wb") as file:
+    with open_host(path + ".new", "wb") as file:
         while left:
             piece = memoryview(_room)[: min(left, len(_room))]
             left -= _text.readinto(piece)
             file.write(piece)
-    os.rename(path + ".new", path)
+    _host.rename(path + ".new", path)
 
 
 def tell(line):
@@ -91,7 +104,7 @@ def tell(line):
         return
     try:
         if _fifo is None:
-            _fifo = open(STATE + "/chip", "wb")
+            _fifo = open_host(STATE + "/chip", "wb")
         _fifo.write(line + "\n")
     except OSError:
         os.system("kill -9 $PPID")
@@ -103,3 +116,16 @@ def stop(line):
     while True:
         utime.sleep(1)
         tell("idle")
+
+
+def cuts_now():
+    """Count one write to flash; return whether the power goes in the middle of it."""
+    left = int(read_text("flash_cut") or 0)
+    if left:
+        write_json("flash_cut", left - 1)
+    return left == 1
+
+
+def lose_power():
+    """Run nothing any more: the power went."""
+    stop("cut")

@@ -96,7 +96,7 @@ def _log_edge(number, level):
         hanma_port.on_edge(number, level)
         return
     if _edges is None:
-        _edges = open(hanma_port.STATE + "/pins.log", "ab")
+        _edges = hanma_port.open_host(hanma_port.STATE + "/pins.log", "ab")
     _edges.write('{"t_us":%d,"pin":%d,"level":%d}\n' % (hanma_port.host_us(), number, level))
 
 

@@ -1,4 +1,4 @@
-"""What the chip does at boot: boot.py, then main.py, then a REPL at which the terminal sits dead.
+"""What the chip does at boot: boot.py, then main.py, then a REPL; without a console on it the terminal sits dead there.
 
 State: none but what it hands over: the stand-ins are put before the frozen modules, the loop gets the terminal's time, and the
 stack is as short as the chip's. Imported by `run.py`, and a stand-in itself: on the chip all of this is C.
@@ -14,6 +14,9 @@ _STACK_WORDS = 4096  # ports/esp32: a task of 16 KiB, words of 4 bytes
 _HOST_STACK_WORDS = 10000  # ports/unix: 40,000 bytes, scaled by the word
 # Each import under way keeps a path of PATH_MAX bytes on the unix port's stack, of 128 on the chip's; boot nests five.
 _IMPORT_BYTES = 5 * 4096
+
+_MACHINE = os.getenv("HANMA_MACHINE")  # the board's own text: the chip has a console, and is an ESP32 in every word
+_IS_RAW = os.getenv("HANMA_RAW") == "1"  # a soft reset out of the raw REPL: main.py does not run
 
 _names = {"__name__": "__main__"}
 
@@ -32,6 +35,11 @@ def begin(bare_bytes):
     import machine  # noqa: F401
 
     loop.install(hanma_port.FACTOR)
+    if _MACHINE:
+        import hanma_repl  # noqa: F401
+        import identity
+
+        identity.install(_MACHINE)
     flash_image.mount()
     hanma_port.tell("kbd 3")  # its pipe is open from here on
     frozen_bytes = _load_library()
@@ -69,10 +77,13 @@ def _with_short_stack():
 
 
 def _boot():
-    if _run_file("boot.py"):
+    if _run_file("boot.py") and not _IS_RAW:
         _run_file("main.py")
     import hanma_port
 
+    if _MACHINE:
+        hanma_port.tell("repl")
+        sys.modules["hanma_repl"].serve(_names)
     print("the terminal is at a REPL now")
     hanma_port.stop("repl")
 
@@ -94,4 +105,6 @@ def _run_file(name):
     except BaseException as error:
         sys.print_exception(error)
         return False
+    finally:
+        micropython.kbd_intr(-1)
     return True

@@ -9,57 +9,28 @@ import json
 import time
 
 from host_tests.sim.faults import FAULTS, of_family
+from host_tests.sim.json_lines import JsonLines
 from host_tests.sim.text import unhex
 
 _QUEUE = 1000
 
 
-class ControlServer:
+class ControlServer(JsonLines):
     """Carries out requests on a shell's core."""
 
     def __init__(self, shell, loop):
+        super().__init__()
         self._shell = shell
         self._core = shell.core
         self._loop = loop
         self._watchers = {}  # queue -> set of event names or None
-        self._server = None
 
-    async def start(self, port):
-        """Listen on the loopback; returns (host, port)."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port)
-        return self._server.sockets[0].getsockname()[:2]
-
-    def close(self):
-        """Stop listening."""
-        self._server.close()
-
-    # --- transport ----------------------------------------------------------------------------------------
-
-    async def _serve(self, reader, writer):
-        try:
-            while line := await reader.readline():
-                request, reply = self._answer(line)
-                writer.write(json.dumps(reply).encode() + b"\n")
-                await writer.drain()
-                if request.get("cmd") == "watch" and reply["ok"]:
-                    await self._stream(reader, writer, request.get("events"))
-                    return
-        except (ConnectionError, asyncio.CancelledError):
-            pass
-        finally:
-            writer.close()
-
-    def _answer(self, line):
-        try:
-            request = json.loads(line)
-            name = request["cmd"]
-            command = getattr(self, "cmd_" + name, None)
-            if command is None:
-                raise ValueError("no command %r; try help" % name)
-            fields = {key: value for key, value in request.items() if key != "cmd"}
-            return request, {"ok": True, **(command(**fields) or {})}
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            return {}, {"ok": False, "error": "%s: %s" % (type(error).__name__, error)}
+    async def _after(self, request, reader, writer):
+        """Serve events from now on where they were asked for."""
+        if request["cmd"] != "watch":
+            return False
+        await self._stream(reader, writer, request.get("events"))
+        return True
 
     async def _stream(self, reader, writer, names):
         queue = asyncio.Queue(_QUEUE)
