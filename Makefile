@@ -24,7 +24,7 @@ export SOURCE
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@printf '\n  DEMO=1    with run: the whole story by itself, judged from the relay pin and the broker\n'
-	@printf '  FAMILY=   with run: the modem, a76xx (default), quectel or luat\n'
+	@printf '  FAMILY=   with run, soak: the modem, a76xx (default), quectel or luat\n'
 	@printf '  BOARD_IMAGE=path/flash.img  with run: a provisioned virtual board instead of a fresh one\n'
 	@printf '  LONG=1    with faults: a night instead of five minutes; SEED=N: the random runs of that seed\n'
 	@printf '  SOURCE=1  with run, test, check, benchmark, stage: the firmware as written, for tracebacks with line numbers\n'
@@ -57,7 +57,7 @@ faults: $(READY) ## power cuts at every write, a world that goes wrong, planted 
 	$(BIN)/python -m host_tests.faults $(if $(LONG),--long) $(if $(SEED),--seed $(SEED))
 
 soak: $(READY) ## DAYS=30: a month of a rough site in minutes (SEED=7 repeats one): laws of the interlock, lost records; a table and one line of JSON
-	$(BIN)/python -m host_tests.soak --days $(DAYS) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m host_tests.soak --days $(DAYS) $(if $(FAMILY),--family $(FAMILY)) $(if $(SEED),--seed $(SEED))
 
 clean: ## remove what was made: .venv, build, caches
 	rm -rf $(VENV) build .hypothesis .pytest_cache .ruff_cache tools/hanma.egg-info

@@ -14,7 +14,7 @@ from modem.at import ModemError
 from modem.borrow import borrow
 from modem.channel import Command, Pending
 
-_TIMEOUT_MS = const(30000)
+_TIMEOUT_MS = const(20000)  # nobody feeds the watchdog meanwhile, which takes 30 s
 _ERRNO = {"timeout": 110, "refused": 111, "dns": -2, "no_data_call": 113, "no_socket": 24, "busy": 16}
 _ECONNRESET = const(104)
 _PART = const(512)

@@ -92,7 +92,10 @@ class Modem:
             while True:
                 stands = False
                 if code == "check":
-                    code = await borrow("steps").check(self)
+                    try:
+                        code = await borrow("steps").check(self)
+                    except (ImportError, OSError):
+                        code = None  # flash cannot be read: a call that only may have broken is watched on
                     stands = code is None
                 if not stands:
                     await borrow("bringup").bring_up(self, code)

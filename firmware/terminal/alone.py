@@ -14,7 +14,7 @@ from micropython import const
 from terminal.borrow import borrow
 from terminal.supervisor import Supervisor
 
-_WATCHDOG_MS = const(60000)  # as in app
+_WATCHDOG_MS = const(30000)  # as in app
 _GUARD_S = const(10)
 
 

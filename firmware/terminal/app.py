@@ -21,7 +21,7 @@ from terminal.link import Link
 from terminal.outbox import Outbox
 from terminal.supervisor import Supervisor
 
-_WATCHDOG_MS = const(60000)  # longer than handshake, flash and start-up together; a blocked loop never ends by itself
+_WATCHDOG_MS = const(30000)  # longer than a handshake's step, flash and start-up together, and short enough to resume after it
 _RX_BYTES = const(4096)  # a third of a second at 115200 baud; the default of 256 overflows
 _TX_BYTES = const(2048)
 

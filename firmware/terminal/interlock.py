@@ -77,7 +77,8 @@ class Interlock(Memory):
         """Start, LOCKED or where an intact recent record says.
 
         left: kept, volatile (bytes of those methods, or None), elapsed_s (seconds since volatile was saved, None if not known),
-        firmware_failed (minimal mode has crashed too). Returns effects; the relay's comes first, always.
+        firmware_failed (minimal mode has crashed too), is_power_on (or a brown-out: the wait for an emergency begins anew).
+        Returns effects; the relay's comes first, always.
         """
         return borrow("recall").boot(self, now_s, *left)
 

@@ -41,6 +41,7 @@ OUTAGE_CAUSES = (
 _NEVER_COUNT = ("refused", "taken_over")
 
 _RESUME_WITHIN_S = const(7)  # a row of SETTINGS
+_GOES_ON_S = const(60)  # a wait for an emergency goes on over a reset that took no longer
 _RESUMES = const(3)  # at most so many resumes ...
 _RESUME_WINDOW_S = const(600)  # ... in so many seconds
 _KEPT = b"HK\x01"  # magic and version
@@ -55,13 +56,13 @@ _HANDOVER_ROW = const(4)  # of interlock.CHANGES
 _NEVER = const(0x3FFFFFFF)
 
 
-def boot(lock, now_s, kept=None, volatile=None, elapsed_s=None, firmware_failed=False):
+def boot(lock, now_s, kept=None, volatile=None, elapsed_s=None, firmware_failed=False, is_power_on=True):
     """Do what `Interlock.boot` promises, to a machine without attributes."""
     _set(lock)
     lock._firmware_failed = firmware_failed
     _begin(lock, now_s)
     was_powered, lost_job = _take_kept(lock, kept)
-    _take_volatile(lock, volatile, elapsed_s, was_powered or kept is None or lock.kept_broken)
+    _take_volatile(lock, volatile, elapsed_s, was_powered or kept is None or lock.kept_broken, is_power_on)
     lock.powered = lock.state != "LOCKED"
     if lock._emergency_since is not None:
         lock._alarms.append("emergency")
@@ -115,11 +116,11 @@ def _take_kept(lock, data):
     return was_powered, job
 
 
-def _take_volatile(lock, data, elapsed_s, may_power):
+def _take_volatile(lock, data, elapsed_s, may_power, is_power_on):
     """Put the state back when the record is intact and young, and not for the fourth time in ten minutes.
 
     may_power: False when the kept record, which is written with every switching, says that the welder was off: then this one is
-    older than a stop.
+    older than a stop. A wait for an emergency goes on whatever the reset, but for a power-on: no crash of ours locks anybody out.
     """
     fields = unpack_volatile(data)
     if fields is None:
@@ -131,13 +132,16 @@ def _take_volatile(lock, data, elapsed_s, may_power):
     lock._resumes = [lock.now - age for age in ages if age < _RESUME_WINDOW_S]
     if fields[0] != "LOCKED" and not may_power:
         return
+    goes_on = fields[0] == "LOCKED" and not is_power_on and elapsed_s <= _GOES_ON_S
     if elapsed_s <= lock._settings[_RESUME_WITHIN_S] and len(lock._resumes) < _RESUMES:
         lock._resumes.append(lock.now)
-        _resume(lock, fields, lock.now - elapsed_s)
+    elif not goes_on:
+        return
+    _resume(lock, fields, lock.now - elapsed_s, goes_on)
 
 
-def _resume(lock, fields, saved_at):
-    """What the clock bounds has run on since the save; what nobody sensed meanwhile has not."""
+def _resume(lock, fields, saved_at, goes_on):
+    """What the clock bounds has run on since the save; what nobody sensed meanwhile has not. goes_on: the wait, in LOCKED."""
     lock.state, announced, ages, _resumes, lock.job = fields
     since_s, emergency_s, lock._sum_s, still_s, unpowered_s = ages
     lock._since = saved_at - since_s
@@ -149,6 +153,9 @@ def _resume(lock, fields, saved_at):
         lock._unpowered_at = saved_at - unpowered_s
     if lock.state == "HANDOVER":  # no outage ran when it was saved: its sum went on
         lock._sum_s += lock.now - saved_at
+    if goes_on:
+        lock._outage_since = lock._obeyed_at = saved_at - lock._sum_s
+        announced = lock._sum_s and announced  # a wait that begins anew is announced anew
     row, ends = lock._ends()
     for k, end in enumerate(ends):
         if announced >> row + k & 1 and row + k != _HANDOVER_ROW:  # the link's timer begins anew with the boot

@@ -61,6 +61,8 @@ class Memory:
         counted = now_s  # the time without outage as if it had begun there
         if emergency is not None:
             counted = (self._quiet_since if self._outage_since is None else now_s) - self._sum_s
+        elif self._outage_since is not None and self._cause != "sim_pulled":  # in LOCKED: since when the wait runs
+            counted = max(self._outage_since, since, self._obeyed_at)
         numbers = [STATES.index(self.state), 0]
         announced = self._ends()[0]
         for said in self._said:

@@ -40,6 +40,7 @@ def _decide(config, store, clock):
     Where NVS fails the boot goes on without it. Returns (guard, what went wrong with NVS or None).
     """
     boots = borrow("boots")
+    is_power_on = machine.reset_cause() == machine.PWRON_RESET
     volatile, elapsed_s = boots.load_volatile(store)
     kept = problem = None
     try:
@@ -47,11 +48,11 @@ def _decide(config, store, clock):
     except StoreError as error:
         problem = str(error)
     try:
-        boots.begin(store, machine.reset_cause() == machine.PWRON_RESET)
+        boots.begin(store, is_power_on)
     except StoreError as error:
         problem = str(error)
     lock = Interlock(config.in_force, config.outage_causes)
-    effects = lock.boot(clock.now_s(), kept, volatile, elapsed_s, store.firmware_failed)
+    effects = lock.boot(clock.now_s(), kept, volatile, elapsed_s, store.firmware_failed, is_power_on)
     # a boot's first effect is the relay's: no other level before it
     guard = Guard(lock, store, clock, borrow("switchgear").make(BOARD, effects[0][1], machine, time))
     guard.do(effects)

@@ -21,6 +21,8 @@ FIGURES = {
     "loop_hold_max_ms": (50, "longest step of the loop, through TLS handshake and a flood of orders; the host's speed"),
     "loop_hold_cpu_ms": (None, "computing time of that step"),
     "loop_hold_python_ms": (None, "longest step of all other tasks; an ESP32 takes some 70 to 100 times as long"),
+    "flood_steps": (None, "steps of the loop for each of 500 orders that come at once: others have their turn between"),
+    "flood_step_cpu_ms": (0.5, "computing time of such a step, mean; an ESP32 takes some 70 to 100 times as long"),
     "heap_after_b": (None, "live heap after an hour, 32-bit port, plain, without stand-ins, simulator and broker"),
     "heap_growth_b": (256, "least in minutes 50-60 less least in minutes 10-20"),
     "heap_peak_b": (None, "most live heap: after each import, and each step of the first half minute and of an order"),

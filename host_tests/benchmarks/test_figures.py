@@ -27,6 +27,8 @@ PROMISED = {
     "staged_b",
     "resident_mpy_b",
     "loop_hold_max_ms",
+    "flood_steps",
+    "flood_step_cpu_ms",
 }
 
 

@@ -9,7 +9,7 @@ from hanma import toolchain
 ROOT = toolchain.ROOT
 _PORT = ROOT / "host_tests" / "port"
 _HEAP = "256M"
-PATIENCE_S = 150  # host seconds for one sweep of the short form
+PATIENCE_S = 300  # host seconds for one sweep of the short form
 _PROGRAM = "import sys; sys.path[:] = {path!r}; execfile({program!r})"
 
 _RUNS_SHORT, _RUNS_LONG = 150, 20000

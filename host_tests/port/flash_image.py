@@ -29,9 +29,7 @@ def mount():
     """Mount the image, when there is one, at "/" as the ESP32's `_boot.py` does; a blank one is formatted."""
     if not hanma_port.has("flash.img"):
         return
-    import socket  # noqa: F401  (from now on no file of the host can be imported)
-
-    import partition
+    import partition  # the last one: from here on no file of the host can be imported
 
     device = partition.Partition.find(partition.Partition.TYPE_DATA, label="vfs")[0]
     vfs.umount("/")

@@ -69,7 +69,7 @@ def read_json(name):
     """Return the value of a JSON state file, or an empty dict when there is none."""
     if STATE:
         try:
-            with open(STATE + "/" + name, "rb") as file:
+            with open_host(STATE + "/" + name, "rb") as file:
                 size = file.readinto(_room)
         except OSError:
             return {}

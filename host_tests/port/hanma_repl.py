@@ -19,7 +19,6 @@ def serve(names):
     """Carry out one piece after the other in these names, for ever."""
     commands = hanma_port.open_host(hanma_port.STATE + "/repl_in", "rb")
     replies = hanma_port.open_host(hanma_port.STATE + "/repl_out", "wb")
-    sys.path[:] = ["", ".frozen", "/lib"]
     _reply(replies, "ready")
     while True:
         boot, kind = _uninterrupted(commands.readline).decode().split()

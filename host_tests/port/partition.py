@@ -85,6 +85,8 @@ class Partition:
         if not found:
             raise OSError(_ENOENT)
         self._part = found[0]
+        self._address, self._size = self._part["address"], self._part["size"]
+        self._file = _open()
         self._block = block_size
 
     def __repr__(self):
@@ -105,20 +107,23 @@ class Partition:
         part = self._part
         return (part["type"], part["subtype"], part["address"], part["size"], part["label"], False)
 
+    def readblocks(self, block, buffer, offset=0):
+        """Read into buffer. A full file system calls this thousands of times for one write: nothing here but the reading."""
+        start = block * self._block + offset
+        if start + len(buffer) > self._size:
+            self._refuse(start)
+        self._file.seek(self._address + start)
+        self._file.readinto(buffer)
+
     def _at(self, block, count, offset):
         """Return where on the flash; OSError when it is not within the partition."""
         start = block * self._block + offset
-        if not 0 <= start <= self._part["size"]:
-            _fail(_INVALID_ARG)
-        if start + count > self._part["size"]:
-            _fail(_INVALID_SIZE)
-        return self._part["address"] + start
+        if start + count > self._size:
+            self._refuse(start)
+        return self._address + start
 
-    def readblocks(self, block, buffer, offset=0):
-        """Read into buffer."""
-        file = _open()
-        file.seek(self._at(block, len(buffer), offset))
-        file.readinto(buffer)
+    def _refuse(self, start):
+        _fail(_INVALID_ARG if start > self._size else _INVALID_SIZE)
 
     def writeblocks(self, block, buffer, offset=None):
         """Write: without an offset the blocks are erased first."""
@@ -130,7 +135,7 @@ class Partition:
             self._program(at, buffer)
 
     def _program(self, at, buffer):
-        file = _open()
+        file = self._file
         file.seek(at)
         old = int.from_bytes(file.read(len(buffer)), "little")
         _write(at, (old & int.from_bytes(buffer, "little")).to_bytes(len(buffer), "little"))
@@ -144,7 +149,7 @@ class Partition:
         else:
             before = at % BLOCK
             at -= before
-            file = _open()
+            file = self._file
             file.seek(at)
             kept = bytearray(file.read((before + len(buffer) + BLOCK - 1) // BLOCK * BLOCK))
             kept[before : before + len(buffer)] = buffer

@@ -14,7 +14,6 @@ _STACK_WORDS = 4096  # ports/esp32: a task of 16 KiB, words of 4 bytes
 _HOST_STACK_WORDS = 10000  # ports/unix: 40,000 bytes, scaled by the word
 # Each import under way keeps a path of PATH_MAX bytes on the unix port's stack, of 128 on the chip's; boot nests five.
 _IMPORT_BYTES = 5 * 4096
-
 _MACHINE = os.getenv("HANMA_MACHINE")  # the board's own text: the chip has a console, and is an ESP32 in every word
 _IS_RAW = os.getenv("HANMA_RAW") == "1"  # a soft reset out of the raw REPL: main.py does not run
 
@@ -36,16 +35,23 @@ def begin(bare_bytes):
 
     loop.install(hanma_port.FACTOR)
     if _MACHINE:
-        import hanma_repl  # noqa: F401
-        import identity
-
-        identity.install(_MACHINE)
+        _become_a_board()
     flash_image.mount()
-    hanma_port.tell("kbd 3")  # its pipe is open from here on
-    frozen_bytes = _load_library()
+    hanma_port.tell("idle")  # its pipe is open from here on
+    frozen_bytes = 0 if _MACHINE else _load_library()
     gc.collect()
     hanma_port.tell("boot %d" % (gc.mem_alloc() - bare_bytes - frozen_bytes))
     _with_short_stack()
+
+
+def _become_a_board():
+    """Load what a board with a console has more; from now on imports look where an ESP32's do."""
+    import hanma_repl  # noqa: F401
+    import identity
+    import partition  # noqa: F401
+
+    identity.install(_MACHINE)
+    sys.path[:] = ["", ".frozen", "/lib"]
 
 
 def _load_library():

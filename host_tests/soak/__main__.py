@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 
+from host_tests.sim.families import NAMES
 from host_tests.soak import ledger, run
 from host_tests.soak.month import DAY, HOUR, START_UNIX_MS
 from host_tests.soak.observer import WRONG_EMERGENCY, Observer
@@ -28,11 +29,14 @@ _LAST = (
     "heap_day1_b",
     "heap_last_b",
     "flash_erases",
+    "family",
     "seed",
 )
+_TROUBLES = {"sims_pulled": ["set_sim", "absent"], "rivals": ["rival", True], "contacts_stuck": ["stick", True]}
+_ALARMS = ("tamper", "contact_stuck", "welding_while_unpowered", "records_dropped")
 
 
-def figures(month, seen):
+def figures(month, seen, family="a76xx"):
     """Return (dict of figures, the observer after its judgement)."""
     heartbeat_s = run.CONFIG["heartbeat_s"]
     observer = Observer({"month_unix_ms": START_UNIX_MS}, run.WORLD["slack_ms"][0], heartbeat_s).judge(seen.lines)
@@ -41,6 +45,7 @@ def figures(month, seen):
     found = {
         "days": month.days,
         "seed": month.seed,
+        "family": family,
         "power_cuts": len(month.lives) - 1,
         "crashes": len([line for line in seen.of("boot") if line[2] != "power"]),
         "outages": len(month.outages),
@@ -58,6 +63,10 @@ def figures(month, seen):
         "modem_commands": sum(life["modem"]["commands"] for life in seen.lives),
         "uart_bytes_dropped": seen.sum("dropped"),
     }
+    knobs, alarms = [line[2:] for line in seen.of("knob")], ledger.alarms(seen.lines)
+    found.update({name: knobs.count(knob) for name, knob in _TROUBLES.items()})
+    found["stuck_untold"] = max(0, ledger.stuck(seen.lines) - alarms.get("contact_stuck", 0))
+    found.update({"alarms_" + kind: alarms.get(kind, 0) for kind in _ALARMS})
     found.update(ledger.orders(seen.lines))
     found.update(ledger.records(seen.lines))
     found.update(ledger.heap(seen.lines, DAY))
@@ -67,12 +76,13 @@ def figures(month, seen):
 def settings_text():
     """Say what differs from a terminal on a site."""
     return (
-        "Not as on a site: heartbeat_s %(heartbeat_s)d, full_heartbeat_s %(full_heartbeat_s)d, keepalive_s %(keepalive_s)d, no"
-        " TLS;" % run.CONFIG
+        "Not as on a site: heartbeat_s %(heartbeat_s)d, full_heartbeat_s %(full_heartbeat_s)d, keepalive_s %(keepalive_s)d,"
+        " position_period_s %(position_period_s)d, no TLS;" % run.CONFIG
         + " bytes on the UART take no time and the modem answers commands at once; in quiet times timers are late"
-        " together: to the next 30 s while the session stands and the welder is unpowered, else to the next 5 s;"
+        " together: to the next 25 s while the session stands and the welder is unpowered, else to the next 5 s;"
         " borrowed modules are parsed once a boot.\n"
-        + "Data files on VfsLfs2 with counted erases; NVS erases are reckoned: one for each 126 entries written.\n"
+        + f"Data files on VfsLfs2 of {4 * run.FLASH_BLOCKS} KiB, so small that an outage of days fills it, with counted erases;"
+        " NVS erases are reckoned: one for each 126 entries written.\n"
         "recovery_max_s: end of the last fault to the login. Heap: the whole process, less the world's at its start."
     )
 
@@ -92,10 +102,11 @@ def report(found, observer, took_s):
 
 
 def main():
-    """Run the month; exit 1 when a law was broken or a record lost."""
+    """Run the month; exit 1 when a law was broken, a record lost or a stuck contact not told of."""
     parser = argparse.ArgumentParser(prog="python -m host_tests.soak", description=__doc__)
     parser.add_argument("--days", type=int, default=30)
     parser.add_argument("--seed", type=int, default=None, help="default: the time; printed in any case")
+    parser.add_argument("--family", choices=NAMES, default=NAMES[0], help="of the modem")
     parser.add_argument("--keep", help="leave what was seen in this new directory")
     options = parser.parse_args()
     seed = int(time.time()) % 100000 if options.seed is None else options.seed
@@ -107,13 +118,13 @@ def main():
         print(f"  day {life.end_ms / DAY:5.2f} after {time.monotonic() - began:4.0f} s", file=sys.stderr, flush=True)
 
     try:
-        month, seen = run.live(options.days, seed, directory, progress=progress)
+        month, seen = run.live(options.days, seed, directory, progress=progress, family=options.family)
     finally:
         if not options.keep:
             shutil.rmtree(directory, ignore_errors=True)
-    found, observer = figures(month, seen)
+    found, observer = figures(month, seen, options.family)
     report(found, observer, time.monotonic() - began)
-    return 1 if observer.violations or found["records_lost"] else 0
+    return 1 if observer.violations or found["records_lost"] or found["stuck_untold"] else 0
 
 
 if __name__ == "__main__":

@@ -125,13 +125,43 @@ def _summed(boots, gaps):
     return dict(zip(("records_made", "records_delivered", "records_dropped_by_rule", "records_lost"), sums, strict=True))
 
 
+def alarms(lines):
+    """Return {kind: how many began}, as the platform has learnt; one without a duration begins too."""
+    begun = {}
+    for line in lines:
+        if line[1] == "msg" and line[2].endswith("/up"):
+            message = json.loads(line[3])
+            content = message["content"]
+            if message["actionCode"] == "E0" and content.get("end", content.get("start")) == content.get("start"):
+                begun.setdefault(content["kind"], set()).add((content.get("boot"), content.get("seq")))
+    return {kind: len(names) for kind, names in begun.items()}
+
+
+def stuck(lines, least_ms=60000):
+    """Return how often the contact was powered without the relay for so long that a terminal must have told of it."""
+    count, since, is_stuck, level, is_on = 0, None, False, 0, False
+    for line in lines:
+        if line[1] == "knob" and line[2] == "stick":
+            is_stuck = line[3]
+        elif line[1] == "edge":
+            level = line[3]
+        elif line[1] in ("boot", "end"):
+            is_on = line[1] == "boot"
+            is_stuck = is_stuck and line[2] != "power"  # what sticks when the power comes back is told again
+        else:
+            continue
+        count += since is not None and line[0] - since >= least_ms
+        since = line[0] if is_stuck and is_on and not level else None
+    return count
+
+
 def recoveries(lines):
     """Return the ms from the end of each fault to the login that follows it."""
     line_now, found, ended = Line(), [], None
     for line in lines:
         was_impossible, login = line_now.impossible_since, line_now.login_since
         line_now.take(line)
-        if line[1] == "boot" or line[1] == "knob" and line[2] == "restart":
+        if line[1] == "boot" or line[1] == "knob" and line[2:] in (["restart", False], ["rival", False]):
             ended = line[0]
         if was_impossible is not None and line_now.impossible_since is None:
             ended = line[0]

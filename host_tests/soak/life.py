@@ -7,6 +7,9 @@ boots again in this process: the modem, the broker, RTC memory and NVS stay as t
 
     boot reason | end reason | edge pin level | weld 0|1 | knob name … | cmd id text | got id | msg topic text
     up | down why (the broker's word on the terminal's session) | refused code | heap bytes
+
+Knobs of the site: broker_runs, refuse, clock, crash; rival (another client uses the terminal's identity and comes back whenever
+it is put out), stick (the relay's contact stays closed whatever the relay does).
 """
 
 import asyncio
@@ -22,11 +25,10 @@ import hanma_port
 import machine
 import virtual
 
-from host_tests.sim import a76xx
 from host_tests.sim.broker_core import Broker
 from host_tests.sim.broker_session import Session
 from host_tests.sim.inprocess import LocalNetwork
-from host_tests.sim.modem_core import ModemCore
+from host_tests.sim.modem_core import make
 from host_tests.sim.track import SHORT, Track
 from host_tests.soak import quick
 
@@ -35,6 +37,7 @@ _RELAY, _KEY, _RESET = 21, 25, 33  # boards/unix.py
 _CONTACT, _WELDING = "pin_22", "pin_23"
 _ATTEND_MS = 3000
 _BOOT_MS = 10000
+_RIVAL_MS = 1000  # after which another client with the same identity is back
 _OFFLINE = b'{"actionCode":"Z0"'  # the will, too
 _LINES = 200  # of the log, kept in RAM before they are written
 _NVS_BLOB_BYTES = 32
@@ -52,13 +55,15 @@ class Life:
         self._log = open(self.directory + "log.jsonl", "w")  # noqa: SIM115 (open as long as the life)
         self._lines = []
         self._ending = None
-        self._wants_to_weld = False
+        self._wants_to_weld = self._is_stuck = self._has_rival = False
         self._is_powered = self._is_undisturbed = False
         self._nvs_commits = self._nvs_entries = 0
-        a76xx.DELAYS_MS["simple"] = 0  # the modem answers at once: one wake-up less for each command
         self.world = world = quick.QuickWorld(scenario["slack_ms"][0], self._on_edge)
         self.network = LocalNetwork(scenario["rtt_ms"])
-        self.core = world.core = ModemCore(self.network, {"unix_ms": scenario["unix_ms"]}, scenario["seed"])
+        self.core = world.core = make(
+            self.network, {"unix_ms": scenario["unix_ms"]}, scenario["seed"], family=scenario["family"]
+        )
+        self.core.family.DELAYS_MS["simple"] = 0  # the modem answers at once: one wake-up less for each command
         self.network.attach(self.core)
         self.core.services.track = Track(SHORT[:1])
         self.broker = world.broker = Broker(on_event=self._on_broker)
@@ -100,7 +105,7 @@ class Life:
             self.core.reset_key(ms, level == 1)
 
     def _draw_current(self):
-        level = "1" if self._wants_to_weld and self._is_powered else "0"
+        level = "1" if self._wants_to_weld and (self._is_powered or self._is_stuck) else "0"
         if hanma_port._memory.get(_WELDING, "0") != level:
             hanma_port._memory[_WELDING] = level
             self.note("weld", int(level))
@@ -114,6 +119,8 @@ class Life:
     def _on_broker(self, _now_ms, kind, client_id, detail):
         if kind == "subscribe":
             self.note("up")
+            if self._has_rival:
+                self.world.at(self.world.ms + _RIVAL_MS, self._oust)
         elif kind in ("lost", "disconnect", "protocol"):
             self._disturb()
             self.note("down", kind)
@@ -148,7 +155,7 @@ class Life:
         memory = hanma_port._memory
         with open(self.scenario["nvs"]) as file:
             memory["nvs.json"] = file.read()
-        memory[_CONTACT] = "=%d" % _RELAY
+        self._stick(False)
         rtc = [b""]
 
         def rtc_memory(_self, data=None):
@@ -216,6 +223,22 @@ class Life:
         self._wants_to_weld = wanted
         self._draw_current()
 
+    def _stick(self, is_stuck):
+        self._is_stuck = is_stuck
+        hanma_port._memory[_CONTACT] = "1" if is_stuck else "=%d" % _RELAY
+        self._draw_current()
+
+    def _rival(self, is_there):
+        self._has_rival = is_there
+        self._oust()
+
+    def _oust(self):
+        """The rival connects: a broker has room for one client of a name."""
+        for client_id in self.broker.clients() if self._has_rival else ():
+            self.broker.kick(self.world.ms, client_id)
+            self._disturb()
+            self.note("down", "rival")
+
     def _heap(self):
         gc.collect()
         self.note("heap", gc.mem_alloc() - self._first_b)
@@ -235,7 +258,7 @@ class Life:
             self._broker_runs(True)
 
     def _clock(self, error_ms):
-        """From now on the network tells a time that is wrong by so much; a terminal that knows the time does not ask."""
+        """From now on the network tells a time that is wrong by so much, to a terminal that asks."""
         right_ms = self.scenario["unix_ms"] + self.world.ms
         self.core.radio.set_time(self.world.ms, right_ms + error_ms)
 

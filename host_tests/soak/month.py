@@ -43,6 +43,7 @@ KINDS = {
     "no_signal": (["radio", "set_signal", -130], ["radio", "set_signal", -85]),
     "no_registration": (["radio", "set_registration", 2], ["radio", "set_registration", 1]),
     "no_bearer": (["radio", "set_bearer", False], ["radio", "set_bearer", True]),
+    "no_sim": (["radio", "set_sim", "absent"], ["radio", "set_sim", "ready"]),
     "no_platform": (["site", "broker_runs", False], ["site", "broker_runs", True]),
 }
 
@@ -103,6 +104,8 @@ class Month:
         while at < self.end_ms - _QUIET_END:
             length = self._outage_length()
             kind = self._random.choice(sorted(KINDS))
+            if not self.outages:  # long enough for the emergency, which a pulled SIM makes wait four times as long
+                kind, length = "no_sim", self._between(50 * MINUTE, 80 * MINUTE)
             end = min(at + length, self.end_ms - _QUIET_END)
             self.outages.append(Outage(at, end, kind))
             at = end + self._between(5 * MINUTE, 12 * HOUR)
@@ -125,7 +128,7 @@ class Month:
         return self._between(DAY, 3 * DAY)
 
     def _plan_incidents(self):
-        """Modem reboots, platform restarts, crashes, refusals, and a look at the heap every six hours."""
+        """Modem reboots, platform restarts, crashes, refusals, rivals, stuck contacts, and a look at the heap every six hours."""
         for day in range(self.days):
             start = day * DAY
             if self._chance(40):
@@ -143,10 +146,28 @@ class Month:
                 at = start + self._between(0, 22 * HOUR)
                 self._add(at, "site", "refuse", 5)
                 self._add(at + self._between(20 * MINUTE, 2 * HOUR), "site", "refuse", 0)
+            if self._chance(12) or day == 0:
+                self._plan_pair(start + self._between(8 * HOUR, 20 * HOUR), self._between(2 * MINUTE, 20 * MINUTE), "rival")
+            if self._chance(25) or day == 0:
+                self._plan_stuck(start)
             if self._chance(20):  # the network tells another time while the terminal runs
-                self._add(start + self._between(0, DAY), "site", "clock", self._random.choice((-1, 1)) * self._between(HOUR, DAY))
+                at = start + self._between(0, DAY)
+                self._add(at, "site", "clock", self._random.choice((-1, 1)) * self._between(HOUR, DAY))
+                self._add(at + self._between(10 * MINUTE, 30 * HOUR), "site", "clock", 0)
             for hour in (5, 11, 17, 23):
                 self._add(start + hour * HOUR + 59 * MINUTE, "site", "heap")
+
+    def _plan_pair(self, at, length, name):
+        end = min(at + length, self.end_ms - _QUIET_END)
+        if at < end:
+            self._add(at, "site", name, True)
+            self._add(end, "site", name, False)
+
+    def _plan_stuck(self, start):
+        """The contact sticks at work; when the relay lets go in the evening somebody welds on."""
+        at = start + self._between(14 * HOUR, 16 * HOUR)
+        self._plan_pair(at, start + self._between(20.5 * HOUR, 21.5 * HOUR) - at, "stick")
+        self._plan_pair(start + 19.5 * HOUR, 10 * MINUTE, "weld")
 
     def _in_outage(self, start, end):
         return any(outage.start_ms <= end and start <= outage.end_ms for outage in self.outages)
@@ -231,5 +252,8 @@ _LASTING = {
     "set_bearer": True,
     "broker_runs": True,
     "refuse": 0,
+    "set_sim": "ready",
+    "rival": False,
+    "stick": False,
     "weld": False,
 }

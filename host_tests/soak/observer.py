@@ -34,6 +34,7 @@ _REPEATS = 32
 _DOUBLED_MOST_S = 14400
 _RESUMES, _RESUMES_MS = 3, 600000
 _STOP_MS = 1000  # at once
+_ASKED_TWICE_MS = 23 * 3600000
 _PUBACK_MS = 200  # the order was there so long before its acknowledgement came back
 _ACK_PATIENCE_S = 20
 _NEVER = float("inf")
@@ -55,18 +56,22 @@ class Observer:
         self.state = LOCKED
         self.powered = False
         self._now = 0
-        self._since = self._boot = self._obeyed = 0
+        self._since = self._obeyed = 0
+        self._boot = self._boot_latest = 0  # where the wait begins at the earliest, at the latest
         self._still_since = 0  # None while current flows
         self._job = None
         self._barred = self._out = False
         self._clock_wrong = self._network_wrong = False  # what the terminal was told, and what it would be told now
+        self._wrong_since = 0
         self._answered = []  # (id, action) of the last orders
         self._doubled = 0
         self._sum_ms = 0  # of good link in this emergency, as the terminal may see it at the most
         self._resumed = []  # when, in the last ten minutes
         self._grace_ms = 0  # of timers that went through crashes
+        self._early_ms = 0  # of a wait that went through crashes
         self._orders = {}  # id -> (ms, message) not seen to be delivered
         self._expected = None  # (deadline, level, law)
+        self._was_pulled = False  # before this line
         self._told = set()  # laws already reported in this stay in a state
 
     def judge(self, lines):
@@ -75,6 +80,7 @@ class Observer:
             self._pass_time(line[0])
             self._now = line[0]
             was_good = self.line.good_since
+            self._was_pulled = self.line.wait_most > 1
             self.line.take(line)
             self._follow_link(was_good)
             handler = getattr(self, "_on_" + line[1], None)
@@ -122,12 +128,13 @@ class Observer:
             return _NEVER
         return max(entered, self._still_since) + idle_s * 1000
 
-    def _wait_ms(self):
+    def _wait_ms(self, times):
         wait_s = self._s["fail_open_after_s"]
-        return min(wait_s << self._doubled, max(wait_s, _DOUBLED_MOST_S)) * 1000
+        return min(wait_s << self._doubled, max(wait_s, _DOUBLED_MOST_S)) * 1000 * times
 
     def _forbidden(self):
         why = {"barred": self._barred, "refused": self.line.is_refused, "out of service": self._out}
+        why["taken over"] = self.line.is_taken_over
         return [name for name in why if why[name]]
 
     def _emergency_due(self):
@@ -135,7 +142,7 @@ class Observer:
         if line.good_since is not None or line.is_unsure or self._forbidden():
             return _NEVER
         noticed = line.bad_since + (self._notice_ms if line.had_session else 0)
-        return max(noticed, self._since, self._boot, self._obeyed) + self._wait_ms()
+        return max(noticed, self._since, self._boot_latest, self._obeyed) + self._wait_ms(line.wait_most)
 
     def _emergency_over(self):
         good = self.line.good_since
@@ -153,11 +160,13 @@ class Observer:
     # ---- what happens
 
     def _on_boot(self, reason):
-        self._boot = self._now
         self._told = set()
+        if reason == "power" or self._was_pulled:  # what a pulled SIM has waited is not credited to the boot
+            self._boot_latest = self._now
         self._network_wrong = self._network_wrong and reason != "power"  # each life has a network of its own
         self._clock_wrong = self._network_wrong
         if reason == "power":
+            self._boot = self._now
             self._resumed = []
             self._lose_power()
             return
@@ -169,6 +178,9 @@ class Observer:
             self._expected = (self._now + _STOP_MS, True, "resume")
         elif self.powered:
             self._expected = (self._now + _STOP_MS, False, "resume")
+        else:  # the wait for an emergency goes on
+            self._grace_ms += self._crash_ms
+            self._early_ms += self._crash_ms
 
     def _on_end(self, _reason):
         self._expected = None
@@ -182,9 +194,15 @@ class Observer:
 
     def _on_knob(self, name, *values):
         if name == "clock":
+            self._clock_wrong = self._is_clock_wrong()
             self._network_wrong = bool(values[0])
+            self._wrong_since = self._now
             if self.line.login_since is None:
                 self._clock_wrong = self._network_wrong
+
+    def _is_clock_wrong(self):
+        """A terminal that knows the time asks once a day; it believes another time that it is told twice."""
+        return self._clock_wrong or self._network_wrong and self._now - self._wrong_since >= _ASKED_TWICE_MS
 
     def _on_weld(self, level):
         self._still_since = None if level else self._now
@@ -240,7 +258,7 @@ class Observer:
             self._blame("emergency while forbidden", ", ".join(forbidden))
         elif line.good_since is not None and self._now - line.good_since > self._late_ms:
             self._blame("emergency too early", "the session is up")
-        elif self._now < start + self._wait_ms() - _EDGE_S * 1000:
+        elif self._now < start + self._wait_ms(line.wait_least) - _EDGE_S * 1000 - self._early_ms:
             self._blame("emergency too early", "%d ms after %d" % (self._now - start, start))
         self.emergencies += 1
         self._sum_ms = 0
@@ -285,7 +303,7 @@ class Observer:
         age_s = (self._now + self._s["month_unix_ms"] - content["issued_ms"]) // 1000 if "issued_ms" in content else 0
         is_aged = age_s > self._s["command_max_age_s"] or age_s < -_AHEAD_S
         near = min(abs(age_s - self._s["command_max_age_s"]), abs(age_s + _AHEAD_S)) <= _EDGE_S
-        if "issued_ms" in content and (self._clock_wrong or near):
+        if "issued_ms" in content and (self._is_clock_wrong() or near):
             return "may"
         return "no" if is_aged else "yes"
 
@@ -334,7 +352,7 @@ class Observer:
     def _enter(self, state):
         self.state = state
         self._since = self._now
-        self._grace_ms = 0
+        self._grace_ms = self._early_ms = 0
         self._told = set()
 
 

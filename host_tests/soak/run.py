@@ -13,7 +13,7 @@ from host_tests.soak.month import START_UNIX_MS, Month
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEVICE_ID = "W00000001"
 HEAP = "6M"
-FLASH_BLOCKS = 64  # 256 KiB for settings and outbox
+FLASH_BLOCKS = 14  # 56 KiB for settings and outbox: an outage of days fills them
 
 # What differs from a terminal's defaults, and why; all of it is printed.
 CONFIG = {
@@ -23,8 +23,9 @@ CONFIG = {
     "keepalive_s": 600,
     "heartbeat_s": 300,
     "full_heartbeat_s": 3600,
+    "position_period_s": 900,
 }
-WORLD = {"rtt_ms": 60, "slack_ms": (5000, 30000)}
+WORLD = {"rtt_ms": 60, "slack_ms": (5000, 25000)}
 _HOST_PARTS = ("port", "sim", "soak")
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 
@@ -45,7 +46,7 @@ class Seen:
         return sum(life[name] for life in self.lives)
 
 
-def live(days, seed, directory, config=None, world=None, timeout_s=900, progress=None):
+def live(days, seed, directory, config=None, world=None, timeout_s=900, progress=None, family="a76xx"):
     """Live a month of so many days; returns (Month, Seen). AssertionError with the console when a life breaks off."""
     directory = pathlib.Path(directory).resolve()
     directory.mkdir(parents=True, exist_ok=True)
@@ -54,7 +55,7 @@ def live(days, seed, directory, config=None, world=None, timeout_s=900, progress
     code = _compiled(directory / "code")
     _provision(directory)
     seen = Seen()
-    config, world = dict(CONFIG, **(config or {})), dict(WORLD, **(world or {}))
+    config, world = dict(CONFIG, **(config or {})), dict(WORLD, family=family, **(world or {}))
     for number, life in enumerate(month.lives):
         result = _live_once(directory, number, life, month, (code, tree), config, world, timeout_s)
         seen.lives.append(result)

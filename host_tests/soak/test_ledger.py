@@ -78,6 +78,24 @@ def test_orders_are_obeyed_refused_late_or_unanswered():
     assert [counts["commands" + name] for name in ("", "_obeyed", "_refused", "_late", "_unanswered")] == [4, 2, 1, 1, 1]
 
 
+def test_alarms_are_counted_by_their_begin_and_once():
+    tamper = {"kind": "tamper", "boot": 1, "seq": 2, "start": 3}
+    dropped = {"kind": "records_dropped", "boot": 1, "seq": 4, "start": 7, "end": 7}
+    lines = [_up(20, "E0", tamper), _up(21, "E0", tamper), _up(30, "E0", dict(tamper, seq=3, end=5)), _up(40, "E0", dropped)]
+    assert ledger.alarms(START + lines) == {"tamper": 1, "records_dropped": 1}
+
+
+def test_a_contact_that_sticks_for_a_minute_without_the_relay_must_be_told_of():
+    stick, let_go = [100_000, "knob", "stick", True], [400_000, "knob", "stick", False]
+    assert ledger.stuck([*START, stick, let_go]) == 1
+    assert ledger.stuck([*START, [90_000, "edge", 21, 1], stick, let_go]) == 0
+    assert ledger.stuck([*START, [90_000, "edge", 21, 1], stick, [350_000, "edge", 21, 0], let_go]) == 0
+    assert ledger.stuck([*START, [90_000, "edge", 21, 1], stick, [330_000, "edge", 21, 0], let_go]) == 1
+    cut = [[250_000, "end", "power"], [280_000, "boot", "power"]]
+    assert ledger.stuck([*START, stick, *cut, let_go]) == 1
+    assert ledger.stuck([*START, stick, *cut, [280_000, "knob", "stick", True], let_go]) == 2
+
+
 def test_a_recovery_is_counted_from_the_end_of_the_last_fault_to_the_login():
     dead, alive = ("knob", "set_alive", False), ("knob", "set_alive", True)
     lines = [*START, [1000, *dead], [2000, "knob", "set_signal", -130], [3000, *alive], [4000, "knob", "set_signal", -85]]

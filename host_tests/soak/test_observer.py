@@ -233,6 +233,56 @@ def test_the_fourth_crash_in_ten_minutes_unpowers():
     assert laws(START, ON, crashes, end(15 * _MINUTE)) == ["resume"]
 
 
+def test_a_crash_in_an_outage_leaves_the_wait_as_it_was():
+    opened = 5 * _MINUTE + 690 * _S
+    crashes = [dead(5 * _MINUTE), boot(8 * _MINUTE, "crash"), boot(12 * _MINUTE, "vital")]
+    assert laws(START, crashes, edge(opened, 1), end(opened + _MINUTE)) == []
+    assert laws(START, crashes, edge(14 * _MINUTE, 1), end(15 * _MINUTE)) == ["emergency too early"]
+    assert laws(START, crashes, end(_HOUR)) == ["emergency missing"]
+
+
+def test_a_power_cut_in_an_outage_begins_the_wait_anew():
+    cut = [dead(5 * _MINUTE), end(8 * _MINUTE), boot(9 * _MINUTE), edge(9 * _MINUTE, 0), dead(9 * _MINUTE)]
+    assert laws(START, cut, edge(16 * _MINUTE, 1), end(17 * _MINUTE)) == ["emergency too early"]
+    assert laws(START, cut, edge(19 * _MINUTE, 1), end(20 * _MINUTE)) == []
+
+
+def sim(ms, state):
+    return [ms, "knob", "set_sim", state]
+
+
+def test_a_pulled_sim_waits_four_times_as_long_until_it_is_back():
+    pulled = sim(5 * _MINUTE, "absent")
+    assert laws(START, pulled, edge(44 * _MINUTE, 1), end(45 * _MINUTE)) == ["emergency too early"]
+    assert laws(START, pulled, edge(46 * _MINUTE, 1), end(47 * _MINUTE)) == []
+    assert laws(START, pulled, end(_HOUR)) == ["emergency missing"]
+    assert laws(START, pulled, sim(30 * _MINUTE, "ready"), edge(31 * _MINUTE, 1), end(32 * _MINUTE)) == []
+
+
+def test_a_sim_that_was_never_there_in_this_boot_was_not_pulled():
+    absent = [boot(0), sim(0, "absent"), edge(0, 0)]
+    assert laws(absent, edge(10 * _MINUTE, 1), end(12 * _MINUTE)) == []
+    assert laws(absent, end(_HOUR)) == ["emergency missing"]
+    crashed = [sim(5 * _MINUTE, "absent"), boot(20 * _MINUTE, "crash")]
+    assert laws(START, crashed, edge(30 * _MINUTE, 1), end(32 * _MINUTE)) == []
+    assert laws(START, crashed, end(_HOUR)) == ["emergency missing"]
+
+
+def rival(*minutes):
+    """Another client with the terminal's identity, from the fifth minute on: what the terminal goes through."""
+    lines = [[5 * _MINUTE, "knob", "rival", True]]
+    for minute in minutes:
+        lines += [login(minute * _MINUTE), [minute * _MINUTE + _S, "down", "rival"]]
+    return lines
+
+
+def test_an_identity_that_is_taken_over_is_no_outage():
+    ousted = rival(5, 6, 7, 8)
+    assert laws(START, ousted, end(_HOUR)) == []
+    assert laws(START, ousted, edge(40 * _MINUTE, 1), end(41 * _MINUTE)) == ["emergency while forbidden"]
+    assert laws(START, ousted, dead(9 * _MINUTE), edge(40 * _MINUTE, 1), end(41 * _MINUTE)) == []
+
+
 def test_a_power_cut_that_leaves_the_welder_powered():
     cut = [end(10 * _MINUTE), boot(11 * _MINUTE), edge(11 * _MINUTE, 1)]
     assert laws(START, ON, cut, end(12 * _MINUTE)) == ["locked after a power cut"]
@@ -254,6 +304,11 @@ def test_a_ban_outlives_a_power_cut():
     cut = [end(10 * _MINUTE), boot(11 * _MINUTE), edge(11 * _MINUTE, 0), dead(11 * _MINUTE + _S)]
     ban = order(2 * _MINUTE, 0, "ban", barred=True)
     assert laws(START, ban, cut, edge(30 * _MINUTE, 1), end(31 * _MINUTE)) == ["emergency while forbidden"]
+
+
+def test_a_network_that_tells_another_time_for_a_day_is_believed():
+    wrong = [30 * _S, "knob", "clock", _HOUR]
+    assert laws(START, wrong, heartbeat(_HOUR), order(24 * _HOUR, 1, "on"), end(25 * _HOUR)) == []
 
 
 def test_a_network_that_tells_another_time_changes_nothing_for_a_terminal_that_knows_it():

@@ -28,6 +28,13 @@ def test_a_rough_day_has_orders_outages_a_crash_and_a_power_cut(day):
     assert min(found[name] for name in ("commands_obeyed", "outages", "crashes", "power_cuts", "emergencies")) > 0
 
 
+def test_a_rough_day_has_a_pulled_sim_a_rival_and_a_stuck_contact_which_the_platform_learns_of(day):
+    _, found, _ = day
+    assert min(found[name] for name in ("sims_pulled", "rivals", "contacts_stuck")) > 0
+    assert min(found["alarms_" + name] for name in ("tamper", "contact_stuck", "welding_while_unpowered")) > 0
+    assert found["stuck_untold"] == 0
+
+
 def test_a_rough_day_loses_no_record(day):
     assert day[1]["records_lost"] == 0
     assert day[1]["records_delivered"] > 20

@@ -60,17 +60,21 @@ def test_whatever_reset_the_chip_a_young_record_resumes(at_work, reset, cause):
     assert 0 not in at_work.relay_edges()[1:]
 
 
-def test_a_frozen_program_is_reset_by_the_watchdog_and_its_old_record_powers_nothing(at_work):
-    at_work.chip.freeze()
-    login = at_work.until_online(2)
-    assert login["reset"]["cause"] == WDT and login["resumed"] is False
-    at_work.until_event(relay=0, cause="power_lost", job="J1")
-    assert at_work.relay() == 0
+def test_a_frozen_program_is_reset_by_the_watchdog_and_a_record_that_is_too_old_powers_nothing(tmp_path):
+    with World(tmp_path, broker="own", config={"resume_within_s": 20}) as world:
+        world.until_online()
+        world.switch_on("J1")
+        world.until_event(relay=1, cause="order")
+        world.chip.freeze()
+        login = world.until_online(2)
+        assert login["reset"]["cause"] == WDT and login["resumed"] is False
+        world.until_event(relay=0, cause="power_lost", job="J1")
+        assert world.relay() == 0
 
 
-def test_a_loop_that_is_blocked_is_reset_by_the_watchdog_and_resumes_where_the_rule_allows_a_minute_and_more(tmp_path):
+def test_a_loop_that_is_blocked_is_reset_by_the_watchdog_in_time_to_resume(tmp_path):
     faults = {"terminal/desk.py": [("    async def _send_heartbeat(self, session):\n", _BLOCK)]}
-    with planted_world(tmp_path, faults, config={"resume_within_s": 600}) as world:
+    with planted_world(tmp_path, faults, factor=10) as world:
         world.chip.power_on()
         world.until_online()
         world.switch_on("J1")
@@ -200,6 +204,33 @@ def test_a_modem_task_that_always_dies_leads_to_the_emergency_and_does_not_reset
         world.terminal_passes(60)
         assert world.chip.boots == 7 and world.relay() == 1
         assert "vital:modem" in world.chip.console_text()
+
+
+_HANGING_MODEM = {"modem/modem.py": [("        main = asyncio.current_task()\n", "        await asyncio.Event().wait()\n")]}
+_SOON_FOUND = {"terminal/app.py": [('add("modem", modem.run, True, 120)', 'add("modem", modem.run, True, 20)')]}
+
+
+@pytest.mark.parametrize(("faults", "wait_s", "boots"), [({}, 600, 2), (_SOON_FOUND, 240, 3)])
+def test_a_modem_task_that_hangs_in_every_boot_locks_nobody_out(tmp_path, faults, wait_s, boots):
+    """Its task is ended and started again, then the board is reset, again and again; the wait for the emergency goes on."""
+    options = {"config": {"fail_open_after_s": wait_s}, "factor": 40}
+    with planted_world(tmp_path, {**_HANGING_MODEM, **faults}, **options) as world:
+        world.chip.power_on()
+        world.until_relay(1, 60)
+        assert world.chip.boots >= boots
+        assert world.chip.console_text().count("task modem hung") >= 3 * (boots - 1)
+        assert "vital:modem" in world.chip.console_text()
+
+
+def test_a_modem_task_that_hangs_and_a_mains_switch_that_is_flicked_power_no_welder(tmp_path):
+    with planted_world(tmp_path, {**_HANGING_MODEM, **_SOON_FOUND}) as world:
+        world.chip.power_on()
+        for flick in (world.chip.brown_out, world.chip.press_reset, world.chip.brown_out):
+            booted(world, world.chip.boots)
+            world.terminal_passes(120)
+            flick()
+        booted(world, world.chip.boots)
+        assert 1 not in world.relay_edges()
 
 
 def test_a_terminal_that_cannot_be_built_leaves_the_relay_to_its_owner_and_reports_it_when_it_can(tmp_path):

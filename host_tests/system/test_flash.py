@@ -101,10 +101,11 @@ def _obeys(world, job):
 
 
 def test_a_session_that_is_up_outlives_the_file_system_and_orders_are_obeyed(world):
-    world.terminal_passes(30)  # the modem has said all of its boot: what it says then makes the terminal look after its call
     planting.tell(world.flash, "flash_dead")
     world.until_alarm("flash")
     _obeys(world, "J1")
+    world.sim.call("urc", text="PB DONE")  # something in the modem has restarted: the terminal wants to look after its call
+    world.terminal_passes(5)
     _obeys(world, "J2")
     wait_for(lambda: world.platform.beats().get("counters", {}).get("unsaved"), world.story)
     assert len(world.platform.uplinks("00")) == 1 and world.chip.boots == 1

@@ -15,7 +15,7 @@ from host_tests.board import partitions
 from host_tests.board.board import Board
 from host_tests.port import boot_choice
 from host_tests.port.chip import HARD, PWRON, SOFT
-from host_tests.system.harness import wait_for
+from host_tests.system.harness import Process, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -344,6 +344,26 @@ def test_a_button_is_seen_by_the_program(bench):
     assert bench.run("exec", read) == "0\n"
     bench.board.control.call("release_button", pin=0)
     assert bench.run("exec", read) == "1\n"
+
+
+def test_a_modem_at_a_uart_answers_the_program(bench):
+    simulator = Process([sys.executable, "-m", "host_tests.sim", "--seed", "1"], bench.board.directory / "sim.log")
+    try:
+        bench.board.control.call("link_uart", number=1, tty=simulator.hello()["tty"])
+        ask = (
+            "import machine, time\n"
+            "uart = machine.UART(1, 115200, tx=26, rx=27, rxbuf=4096, timeout=2000)\n"
+            "heard = b''\n"
+            "for _ in range(200):\n"
+            "    uart.write('AT+CGMM\\r')\n"
+            "    time.sleep_ms(50)\n"
+            "    heard += uart.read() or b''\n"
+            "    if b'OK' in heard: break\n"
+            "print('A76' in heard.decode())"
+        )
+        assert bench.run("exec", ask) == "True\n"
+    finally:
+        simulator.close()
 
 
 def test_four_boards_are_copied_to_at_once(make_bench, tmp_path):

@@ -91,7 +91,7 @@ FACTS = st.one_of(
     st.tuples(st.just("out_of_service"), SECONDS, st.booleans()),
     st.tuples(st.just("tick"), SECONDS),
 )
-REBOOTS = st.tuples(st.just("reboot"), st.sampled_from([None, 0, 5, 60, 61]), st.booleans(), st.booleans(), st.booleans())
+REBOOTS = st.tuples(st.just("reboot"), st.sampled_from([None, 0, 5, 60, 61]), *[st.booleans()] * 4)
 ANYTHING = st.lists(st.one_of(FACTS, FACTS, FACTS, FACTS, REBOOTS), max_size=25)
 VALUES = st.fixed_dictionaries(
     {},

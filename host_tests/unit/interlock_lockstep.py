@@ -91,7 +91,7 @@ class Pair:
 
     # ---- steps ----
 
-    def boot(self, volatile="none", elapsed_s=None, firmware_failed=False):
+    def boot(self, volatile="none", elapsed_s=None, firmware_failed=False, is_power_on=True):
         """Power-on or reset. volatile: 'none', 'now' (saved at once) or 'saved' (with the last record)."""
         kept, oracle_kept = self.recorded or (None, None)
         record, oracle_record, saved_s = self._volatile(volatile)
@@ -102,9 +102,9 @@ class Pair:
         self.machine = interlock.Interlock(self.settings, outage_causes=self.causes)
         self.oracle = Oracle(self.settings, self.causes, self.oracle.hits)
         self.now_s = BOOTED_AT_S
-        self.way += (("boot", kept, record, elapsed_s, firmware_failed),)
-        expected = self.oracle.boot(self.now_s, oracle_kept, oracle_record, elapsed_s, firmware_failed)
-        effects = self.machine.boot(self.now_s, kept, record, elapsed_s, firmware_failed)
+        self.way += (("boot", kept, record, elapsed_s, firmware_failed, is_power_on),)
+        expected = self.oracle.boot(self.now_s, oracle_kept, oracle_record, elapsed_s, firmware_failed, is_power_on)
+        effects = self.machine.boot(self.now_s, kept, record, elapsed_s, firmware_failed, is_power_on)
         if not effects or effects[0][0] != "relay":
             self.fail("boot did not set the relay first", effects)
         self.watch.rebooted(self.machine, self.now_s, passed_s)

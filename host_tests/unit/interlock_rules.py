@@ -106,6 +106,8 @@ RULES = {
     "14 no elapsed": "elapsed unknown: LOCKED",
     "14 no record": "no volatile record: LOCKED",
     "14 too many": "the fourth resume in ten minutes: LOCKED",
+    "14 wait goes on": "a reset that was no power-on does not restart the wait in LOCKED",
+    "14 wait begins": "but without an outage, or after a pulled SIM, it begins at the last record",
     "14 power lost": "powered before the cut: an estimated off event",
     "15 stuck": "powered against the command",
     "15 failed": "unpowered against the command",

@@ -81,7 +81,11 @@ BOOTS = st.tuples(
     st.just("boot"),
     st.fixed_dictionaries(
         {"volatile": st.sampled_from(["none", "now", "now", "saved"])},
-        optional={"elapsed_s": st.sampled_from([0, 0, 1, 10, 11, 60, 61, 600, -1]), "firmware_failed": st.booleans()},
+        optional={
+            "elapsed_s": st.sampled_from([0, 0, 1, 10, 11, 60, 61, 600, -1]),
+            "firmware_failed": st.booleans(),
+            "is_power_on": st.booleans(),
+        },
     ),
 )
 LATE = st.tuples(st.sampled_from([0, 0, 0, 1, 5, 29, 60, 200, 3600, 90000]), FACTS).map(

@@ -40,9 +40,9 @@ def down(cause):
     return fact("session_down", cause=cause)
 
 
-def reboot(volatile, elapsed_s=None, firmware_failed=False):
+def reboot(volatile, elapsed_s=None, firmware_failed=False, is_power_on=True):
     """A reset or a power cut."""
-    return lambda pair: pair.boot(volatile, elapsed_s, firmware_failed)
+    return lambda pair: pair.boot(volatile, elapsed_s, firmware_failed, is_power_on)
 
 
 def after(seconds):
@@ -109,6 +109,11 @@ RESETS = {
     "reset without the RTC's time": reboot("now", None),
     "power cut": reboot("none", 1),
     "firmware failed": reboot("none", None, True),
+    "crash": reboot("now", 1, is_power_on=False),
+    "crash, the last record": reboot("saved", 10, is_power_on=False),
+    "watchdog": reboot("now", 60, is_power_on=False),
+    "watchdog too late": reboot("now", 61, is_power_on=False),
+    "firmware failed after a crash": reboot("now", 1, True, False),
     "firmware failed, resumed": reboot("now", 1, True),
 }
 DUE = {

@@ -169,6 +169,51 @@ def test_the_resume_record_tells_the_ages_of_the_second_it_is_saved_at():
     assert again.next_s(0) == 43200 - 3000 - 60
 
 
+# ---- the wait for an emergency
+
+
+def crash(elapsed_s, is_power_on=False):
+    return ("reboot", elapsed_s, True, True, False, is_power_on)
+
+
+@pytest.mark.parametrize(
+    ("elapsed_s", "is_power_on", "left_s"), [(40, False, 160), (60, False, 140), (61, False, 600), (40, True, 600)]
+)
+def test_a_wait_goes_on_over_a_reset_of_a_minute_that_was_no_power_on(play, elapsed_s, is_power_on, left_s):
+    assert play(("tick", 400), crash(elapsed_s, is_power_on)).next_s == left_s - 60
+    assert play(("tick", 400), crash(elapsed_s, is_power_on), ("tick", left_s - 1)).powered is False
+    assert play(("tick", 400), crash(elapsed_s, is_power_on), ("tick", left_s)).event == [event("on", "emergency")]
+
+
+def test_a_terminal_that_crashes_every_minute_still_opens_after_the_wait(play):
+    rows = play(*[("tick", 60), crash(1)] * 9, ("tick", 50), ("tick", 51), every=True)
+    assert [row.powered for row in rows[-2:]] == [False, True]
+
+
+def test_without_time_to_resume_the_wait_goes_on_all_the_same(play):
+    assert play(("tick", 400), crash(40), resume_within_s=0).next_s == 100
+
+
+def test_a_crash_in_a_session_begins_the_wait_at_the_last_record(play):
+    assert play(("session_up", 10), ("tick", 400), crash(5)).minutes == 10
+    assert play(("session_up", 10), ("tick", 400), crash(5), ("tick", 594)).powered is False
+
+
+def test_a_stop_before_the_crash_is_where_the_wait_goes_on_from(play):
+    assert play(("command", 300, 0, "a"), ("tick", 400), crash(0)).next_s == 500 - 60
+
+
+def test_what_a_pulled_sim_has_waited_is_not_credited_to_the_boot(play):
+    pulled = [("session_up", 1), ("session_down", 2, "sim_pulled"), ("tick", 2340)]  # announced already
+    after = play(*pulled, crash(0), ("tick", 540))
+    assert after.powered is False and after.announce == [["announce", "emergency_soon"]]
+
+
+def test_an_announced_emergency_is_not_announced_again_after_a_crash(play):
+    assert play(("tick", 545), crash(5)).announce == []
+    assert play(("tick", 545), crash(5), ("tick", 50)).powered
+
+
 # ---- firmware that crashes
 
 

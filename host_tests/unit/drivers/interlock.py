@@ -2,8 +2,8 @@
 
 case: {"settings": {...}, "causes": [...] or null, "steps": [[method, args...], ...]}. The machine boots at
 second 0 unless the first step is "boot". ["reboot", elapsed_s or null, keep_volatile, keep_kept,
-firmware_failed] takes what the machine would leave at that moment into a new one that boots at second 0;
-the last may be missing. Bytes among the arguments of "boot" are hex text.
+firmware_failed, is_power_on] takes what the machine would leave at that moment into a new one that boots at second 0;
+the last two may be missing. Bytes among the arguments of "boot" are hex text.
 """
 
 from terminal.interlock import Interlock
@@ -31,11 +31,11 @@ def _new(case):
     return Interlock(case.get("settings") or {}, None if causes is None else tuple(causes))
 
 
-def _reboot(case, lock, elapsed_s, keep_volatile, keep_kept, firmware_failed=False):
+def _reboot(case, lock, elapsed_s, keep_volatile, keep_kept, firmware_failed=False, is_power_on=True):
     volatile = lock.volatile(lock.now) if keep_volatile else None
     kept = lock.kept() if keep_kept else None
     lock = _new(case)
-    return lock, lock.boot(0, kept, volatile, elapsed_s, firmware_failed)
+    return lock, lock.boot(0, kept, volatile, elapsed_s, firmware_failed, is_power_on)
 
 
 def _after(lock, effects):

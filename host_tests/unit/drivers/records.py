@@ -12,7 +12,7 @@ class _Stands(records.Memory):
 
     state, barred, refused, is_out_of_service, job, now = "LOCKED", False, False, False, None, 0
     _over, _rows, _since, _still_since, _unpowered_at, _emergency_since = 0, b"", 0, None, None, None
-    _sum_s, _quiet_since, _outage_since, _resumes, _said = 0, 0, 0, (), ()
+    _sum_s, _quiet_since, _outage_since, _obeyed_at, _resumes, _said, _cause = 0, 0, 0, 0, (), (), "modem_dead"
 
     def _ends(self):
         return 0, self._said
@@ -47,7 +47,10 @@ def _pack_volatile(lock, state, announced, ages, resumes, job):
     lock._said = [1 if announced >> row & 1 else None for row in range(8)]
     lock._since = -ages[0]
     lock._emergency_since = None if ages[1] < 0 else -ages[1]
-    lock._sum_s = ages[2]
+    if ages[1] < 0:
+        lock._outage_since = lock._obeyed_at = -ages[2]
+    else:
+        lock._sum_s = ages[2]
     lock._still_since = None if ages[3] < 0 else -ages[3]
     lock._unpowered_at = None if ages[4] < 0 else -ages[4]
     lock._resumes = [-age for age in resumes]
