@@ -28,9 +28,15 @@ _errors = Console(stderr=True, highlight=False)
 
 
 def _mount(name, module, extra):
-    """Mount a part's commands under its name; where its packages are not installed, a command that says how to get them."""
+    """Mount a part's commands under its name, or its one command; where its packages are not installed, one that says how to get
+    them.
+    """
     try:
-        app.add_typer(importlib.import_module(module).app, name=name)
+        part = importlib.import_module(module)
+        if hasattr(part, "command"):
+            app.command(name)(part.command)
+        else:
+            app.add_typer(part.app, name=name)
     except ModuleNotFoundError as missing:
         if (missing.name or "").startswith("hanma"):
             raise
@@ -131,6 +137,7 @@ _mount("bench", "hanma.bench.cli", "bench")
 _mount("upload", "hanma.upload.cli", "upload")
 _mount("mock", "hanma.mock.cli", "mock")
 _mount("release", "hanma.release.cli", "device")
+_mount("provision", "hanma.provision.cli", "device")
 
 _TOOLS = {
     "MicroPython": toolchain.micropython,
