@@ -31,7 +31,8 @@ class Herald:
 
     parts: the module `terminal.parts`. modem, outbox: the rooms of those names. The rooms that need this one are put here by who
     makes them: link, desk, alarms, voice, led, supervisor; console: what `console.begin` returns; rooms: those with a dict
-    `counters`, in which no two have a name in common. celsius: returns the chip's temperature in whole degrees; None on a chip without a sensor.
+    `counters`, in which no two have a name in common. celsius: returns the chip's temperature in whole degrees; None on a chip
+    without a sensor.
     """
 
     def __init__(self, parts, modem, device_id, outbox, celsius):

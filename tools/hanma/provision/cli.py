@@ -19,6 +19,7 @@ from hanma.provision import batch, label, ports
 from hanma.provision.job import PARTS, Job, Plan
 from hanma.provision.record import Record
 from hanma.provision.screen import Screen
+from hanma.provision.wire import sha256
 from hanma.provision.words import Trouble
 
 Lang = Annotated[Literal["zh", "en"], typer.Option("--lang", help="Language of what is shown 显示语言.")]
@@ -33,6 +34,7 @@ def command(
     device_id: Annotated[str, typer.Option("--device-id", help="One identity without a batch file.")] = "",
     secret_env: Annotated[str, typer.Option("--secret-env", help="Name of the variable that holds its secret.")] = "",
     secret_file: Annotated[Optional[pathlib.Path], typer.Option("--secret-file", help="File that holds its secret.")] = None,
+    tree: Annotated[Optional[pathlib.Path], typer.Option("--tree", help="A tree that `hanma stage` has made.")] = None,
     config: Annotated[Optional[pathlib.Path], typer.Option("--config", help="config.json for all of them.")] = None,
     ca: Annotated[Optional[pathlib.Path], typer.Option("--ca", help="The authority's certificate (PEM).")] = None,
     record: RecordFile = RECORD,
@@ -43,6 +45,7 @@ def command(
     replace: Annotated[bool, typer.Option("--replace", help="Give a board of another batch a new identity.")] = False,
     open_repl: Annotated[bool, typer.Option("--open", help="Leave the console open: for the workbench only.")] = False,
     reprint: Annotated[bool, typer.Option("--reprint", help="Only the labels again, as they were, on a sheet.")] = False,
+    enter_s: Annotated[int, typer.Option("--wait", min=1, help="Seconds that a board may take to be heard.")] = 30,
     up_s: Annotated[int, typer.Option("--up", min=1, help="Seconds that a modem may take to be on the network.")] = 90,
     rsrp_dbm: Annotated[int, typer.Option("--rsrp", min=-140, max=-44, help="The weakest signal that passes, dBm.")] = -110,
     who: Annotated[str, typer.Option("--who", help="Who does it; without it the user's name.")] = "",
@@ -65,8 +68,9 @@ def command(
         base = _settings(config)
         rows = batch.load(batch_file, base) if batch_file else [_one(device_id, secret_env, secret_file, base)]
         plan = _plan(
-            board, ca, base, rows=rows, record=kept, labels=labels, who=who or getpass.getuser(), template=template, lang=lang,
-            allowed=frozenset(allow or ()), replace=replace, is_locked=not open_repl, up_s=up_s, rsrp_dbm=rsrp_dbm,
+            board, tree, ca, base, rows=rows, record=kept, labels=labels, who=who or getpass.getuser(), template=template, lang=lang,
+            allowed=frozenset(allow or ()), replace=replace, is_locked=not open_repl, enter_s=enter_s, up_s=up_s,
+            rsrp_dbm=rsrp_dbm,
         )  # fmt: skip
         found = port or ports.boards()
         if not found:
@@ -112,7 +116,7 @@ def _one(device_id, secret_env, secret_file, base):
     return batch.make({"device_id": device_id, "secret": secret}, base)
 
 
-def _plan(board, ca, base, **options):
+def _plan(board, tree, ca, base, **options):
     """Return the Plan with the board's staged tree. Raises Trouble, StageError, Missing."""
     defaults = batch.firmware_config().defaults()
     files = {}
@@ -121,9 +125,16 @@ def _plan(board, ca, base, **options):
     elif any({**defaults, **base, **row.settings}["tls"] for row in options["rows"]):
         raise Trouble("batch_bad", detail="--ca is missing: with tls a terminal needs the authority's certificate 缺少 --ca")
     with tempfile.TemporaryDirectory() as directory:
-        staged = staging.stage(board, pathlib.Path(directory) / board)
-        files.update({file.path: (staged.out / file.path).read_bytes() for file in staged.files})
-    return Plan(board=board, chip=staging.about_board(board)["chip"], digest=staged.digest, files=files, base=base, **options)
+        if tree is None:
+            tree = staging.stage(board, pathlib.Path(directory) / board).out
+        files.update({path.relative_to(tree).as_posix(): path.read_bytes() for path in tree.rglob("*") if path.is_file()})
+    about = staging.about_board(board)
+    return Plan(board=board, chip=about["chip"], digest=_digest(files), files=files, base=base, **options)
+
+
+def _digest(files):
+    """Return one SHA-256 over all paths and contents."""
+    return sha256("".join(f"{path}\0{sha256(files[path])}\n" for path in sorted(files)).encode())
 
 
 def _provision(plan, found, screen, watch):
