@@ -39,6 +39,25 @@ def run(up_s=90, rsrp_least_dbm=-110):
     asyncio.run(_alone(parts, up_s, rsrp_least_dbm))
 
 
+def build():
+    """Print what a boot found, without a modem, as one line "doctor {…}": why this terminal would not let anyone weld."""
+    parts = borrow("start").begin()
+    lock = parts.guard.interlock
+    store = parts.store
+    found = {
+        "state": lock.state,
+        "reason": borrow("herald").explain(lock, "modem_dead", ()),
+        "problems": parts.problems,
+        "kept": parts.kept_problem,
+        "boot": store.number,
+        "minimal": store.is_minimal,
+        "failed": store.firmware_failed,
+        "board": parts.board["name"],
+        "contact": parts.guard.relay.has_contact,
+    }
+    _log("doctor " + json.dumps(found))
+
+
 async def _alone(parts, up_s, rsrp_least_dbm):
     """Test with a modem of its own."""
     await _click(parts)

@@ -1,14 +1,16 @@
 """`hanma provision` on virtual boards through mpremote's transport: what a technician and the record see."""
 
 import contextlib
+import json
 import sqlite3
 import subprocess
-import time
+import sys
 
 import pytest
 
 from hanma import toolchain
 from hanma.provision.record import Record
+from host_tests.board.image import write_files
 from host_tests.system.harness import RELAY_PIN, wait_for
 from host_tests.system.provisioning import BUTTON_PIN, QUIET, SECRET, Bench, kept
 
@@ -174,13 +176,11 @@ def test_the_next_board_starts_when_the_cable_moves(bench):
 def test_fifty_boards_in_a_row(bench):
     """They come with the firmware on, as from a maker; each gets its own identity and lock."""
     bench.batch(51)
-    with contextlib.ExitStack():
-        pattern = bench.board("pattern", with_modem=False)
-        bench.passes(pattern.pts, *QUIET, "--open")
-        pattern.stop()
+    pattern = bench.board("pattern", with_modem=False)
+    bench.passes(pattern.pts, *QUIET, "--open")
+    pattern.stop()
     (pattern.directory / "nvs.json").unlink()
     seen = set()
-    begun = time.monotonic()
     for number in range(50):
         board = bench.board(f"b{number}", with_modem=False, template=pattern.directory, identity=f"30aea4{number:06x}")
         text = bench.passes(board.pts, *QUIET)
@@ -188,6 +188,41 @@ def test_fifty_boards_in_a_row(bench):
         seen.add(kept(board)[1]["device_id"])
         board.stop()
     assert len(seen) == 50
-    print(f"50 boards in {time.monotonic() - begun:.0f} s")
     with contextlib.closing(sqlite3.connect(bench.directory / "record.sqlite")) as database:
         assert database.execute("SELECT count(*) FROM runs WHERE verdict = 'pass'").fetchone() == (51,)
+
+
+# ---- the doctor
+
+
+def _doctor(bench, board, *words):
+    command = [sys.executable, "-m", "hanma.cli", "doctor", board.pts, "--lang", "en", "--wait", "8", "--record"]
+    command += [str(bench.directory / "record.sqlite"), *map(str, words)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=100, cwd=toolchain.ROOT)
+    return done.returncode, done.stdout
+
+
+def test_the_doctor_says_what_is_missing_on_a_fresh_board_and_who_a_locked_one_is(bench):
+    board = bench.board(with_modem=False)
+    status, text = _doctor(bench, board)
+    assert status == 1 and board.identity in text and "no terminal's program" in text
+    batch = bench.batch(1)
+    bench.passes(board.pts, *QUIET)
+    status, text = _doctor(bench, board)
+    assert status == 1 and f"terminal T-1 is locked (chip {board.identity})" in text
+    board.control.call("press_button", pin=BUTTON_PIN)
+    status, text = _doctor(bench, board, "--batch", batch)
+    assert status == 0 and "No. 1, T-1" in text and "once it is online" in text
+
+
+def test_the_doctor_tells_why_an_open_terminal_would_let_nobody_weld(bench):
+    board = bench.board(with_modem=False)
+    bench.batch(1)
+    (bench.directory / "config.json").write_text(json.dumps({"tls": False, "host": "platform.example", "heartbeat_s": 20}))
+    bench.passes(board.pts, *QUIET, "--open")
+    board.stop()
+    write_files(board.directory, {"config.json": b'{"heartbeat_s": 1}'})
+    board.start()
+    status, text = _doctor(bench, board)
+    assert status == 1
+    assert "heartbeat_s is not a whole number" in text and "no platform is configured" in text and "ca.pem is not there" in text

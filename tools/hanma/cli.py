@@ -138,6 +138,8 @@ _mount("upload", "hanma.upload.cli", "upload")
 _mount("mock", "hanma.mock.cli", "mock")
 _mount("release", "hanma.release.cli", "device")
 _mount("provision", "hanma.provision.cli", "device")
+_mount("doctor", "hanma.provision.doctor", "device")
+_mount("flash", "hanma.provision.flash", "device")
 
 _TOOLS = {
     "MicroPython": toolchain.micropython,

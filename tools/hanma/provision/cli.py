@@ -68,8 +68,8 @@ def command(
         base = _settings(config)
         rows = batch.load(batch_file, base) if batch_file else [_one(device_id, secret_env, secret_file, base)]
         plan = _plan(
-            board, tree, ca, base, rows=rows, record=kept, labels=labels, who=who or getpass.getuser(), template=template, lang=lang,
-            allowed=frozenset(allow or ()), replace=replace, is_locked=not open_repl, enter_s=enter_s, up_s=up_s,
+            board, tree, ca, base, rows=rows, record=kept, labels=labels, who=who or getpass.getuser(), template=template,
+            lang=lang, allowed=frozenset(allow or ()), replace=replace, is_locked=not open_repl, enter_s=enter_s, up_s=up_s,
             rsrp_dbm=rsrp_dbm,
         )  # fmt: skip
         found = port or ports.boards()

@@ -119,3 +119,9 @@ try:
 except ImportError:
     pass
 """
+
+DOCTOR = """
+from terminal.borrow import borrow
+borrow("selftest").build()
+borrow("console").run()
+"""

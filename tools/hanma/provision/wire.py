@@ -47,6 +47,7 @@ class Wire(SerialTransport):
         except (OSError, TransportError, ValueError) as error:
             raise Trouble("port_busy" if os.path.exists(port) else "no_port") from error
         self.heard = b""  # the last of what the board said by itself
+        self.locked_as = None  # (chip, device id) that a locked terminal has told
 
     def __enter__(self):
         return self
@@ -119,7 +120,8 @@ class Wire(SerialTransport):
 
     def _answer(self, match, secret_of):
         """Answer one line of a locked terminal; return the code of what stands in the way so far."""
-        _, device, challenge, refusal = match.groups()
+        chip, device, challenge, refusal = match.groups()
+        self.locked_as = (chip.decode(), device.decode())
         if refusal:
             return {b"powered": "in_service", b"key": "wrong_key"}.get(refusal, "locked")
         secret = secret_of(device.decode())

@@ -79,6 +79,43 @@ WORDS = {
     "flash": ("闪存", "flash"),
     "heap": ("内存", "memory"),
     "welding": ("焊接检测", "welding sense"),
+    # the doctor
+    "is_board": ("{machine}，芯片编号 {chip}", "{machine}, chip {chip}"),
+    "runs_micropython": ("运行 {release}", "it runs {release}"),
+    "is_known": ("批次记录：第 {number} 号，{device}", "in the batch record: No. {number}, {device}"),
+    "has_firmware": ("终端程序：{count} 个文件，板型 {board}", "the terminal's program: {count} files, for the board {board}"),
+    "no_firmware": ("没有终端程序：请运行 hanma provision", "no terminal's program is on it: run hanma provision"),
+    "half_firmware": ("终端程序不完整：请再运行一次 hanma provision", "its program is not whole: run hanma provision again"),
+    "no_main": (
+        "写入中断过（没有 main.py）：请再运行一次 hanma provision",
+        "writing was interrupted (no main.py): run hanma provision again",
+    ),
+    "has_identity": ("终端编号 {device}", "it is terminal {device}"),
+    "no_identity": (
+        "没有编号，平台不会接纳：请运行 hanma provision",
+        "it has no identity, no platform lets it in: run hanma provision",
+    ),
+    "no_secret": (
+        "没有密钥，平台不会接纳：请运行 hanma provision",
+        "it has no secret, no platform lets it in: run hanma provision",
+    ),
+    "is_open": ("控制台未锁定", "its console is not locked"),
+    "is_locked_now": (
+        "终端 {device} 已锁定（芯片 {chip}）。要检查内部，请按住按键并用 --batch 给出批次文件",
+        "terminal {device} is locked (chip {chip}). To look inside hold its button and give --batch",
+    ),
+    "setting_wrong": ("配置有误：{detail}", "its settings are wrong: {detail}"),
+    "no_host": ("没有配置平台地址（host）", "no platform is configured (host)"),
+    "no_ca": ("没有 CA 证书 {name}：TLS 连不上", "the authority's certificate {name} is not there: TLS cannot connect"),
+    "kept_broken": ("芯片记录损坏：{detail}", "what the chip keeps is broken: {detail}"),
+    "is_minimal": ("连续启动失败，处于最小模式", "it failed to start several times: minimal mode"),
+    "why_barred": ("平台已禁止本终端焊接", "the platform has banned welding here"),
+    "why_refused": ("平台不接纳本终端：检查编号和密钥", "the platform does not let it in: check its identity and secret"),
+    "why_out_of_service": ("平台已停用本终端", "the platform has shut it down"),
+    "why_no_network": (
+        "其余正常：联网并扫码后即可焊接",
+        "else all is well: it lets people weld once it is online and they have scanned",
+    ),
     # and what helps where one fails
     "help_relay": ("检查继电器和触点回读的接线", "check the wires of the relay and of the contact's read-back"),
     "help_modem": ("模组没有应答：检查模组供电和排线", "the modem does not answer: check its supply and its wires"),
