@@ -38,6 +38,7 @@ class Herald:
     def __init__(self, parts, modem, device_id, outbox, celsius):
         self.reason = None
         self.beat = None
+        self.is_testing = False  # a self test ordered by the platform is under way
         self.parts = parts
         self.modem = modem
         self.device_id = device_id

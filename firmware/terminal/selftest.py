@@ -16,6 +16,7 @@ from micropython import const
 from modem.at import ModemError
 from modem.channel import wait_for
 from terminal.borrow import borrow
+from terminal.protocol import Malformed, decode, stamped
 
 _CLICK_MS = const(300)  # heard, and long enough for a contactor
 _CONTACT_MS = const(500)  # as in guard
@@ -25,11 +26,12 @@ _SPEECH_MS = const(15000)
 _TIME_MS = const(15000)
 _HEAP_LEAST_B = const(16384)
 _FLASH_LEAST_B = const(65536)
+_RSRP_LEAST_DBM = const(-110)
 _PROBE = "selftest.tmp"
 _WORDS = "请听"
 
 
-def run(up_s=90, rsrp_least_dbm=-110):
+def run(up_s=90, rsrp_least_dbm=_RSRP_LEAST_DBM):
     """Test everything on a terminal that does not run, and print the rows, each a line "selftest [part, verdict, detail]".
 
     up_s: how long the modem may take to get a data call. rsrp_least_dbm: a weaker signal fails.
@@ -75,15 +77,37 @@ def _tell(part, is_ok, detail):
     _log("selftest " + json.dumps([part, "none" if is_ok is None else "ok" if is_ok else "fail", detail]))
 
 
-async def begin(parts, modem, rsrp_least_dbm=-110):
-    """Test a terminal in service: return the rows. The relay is left out."""
+def order(command, herald):
+    """Test a terminal in service when a stop says so in its content: "self_test": true. The rows are reported.
+
+    command: as the profile gives it. One test at a time; what is no such order, or comes while the welder has power, is none.
+    """
+    try:
+        if not isinstance(command, dict):
+            command = decode(command)
+        content = command.get("content")
+        if isinstance(content, str):
+            content = decode(content)
+    except Malformed:
+        return
+    is_asked = isinstance(content, dict) and content.get("self_test") is True
+    if is_asked and not herald.parts.guard.interlock.powered and not herald.is_testing:
+        herald.is_testing = True
+        asyncio.create_task(_in_service(herald))
+
+
+async def _in_service(herald):
+    """Test all but the relay, for nobody is there to see the welder powered."""
     rows = [["relay", "none", "in service"]]
 
     def tell(part, is_ok, detail):
         rows.append([part, "none" if is_ok is None else "ok" if is_ok else "fail", detail])
 
-    await _parts(parts, modem, rsrp_least_dbm, tell)
-    return rows
+    try:
+        await _parts(herald.parts, herald.modem, _RSRP_LEAST_DBM, tell)
+    finally:
+        herald.is_testing = False
+        herald.desk.report(stamped({"self_test": rows}, herald.desk.moment()))
 
 
 async def _parts(parts, modem, rsrp_least_dbm, tell):
@@ -115,7 +139,7 @@ async def _parts(parts, modem, rsrp_least_dbm, tell):
 async def _position(modem, tell):
     """A receiver that answers is enough: under a roof it has no fix."""
     satellites = await _ask(modem.gnss_fix(), _PLACE_MS, "answers")
-    cell = await _ask(modem.cell_location(), _PLACE_MS)
+    cell = (False, None) if satellites[0] else await _ask(modem.cell_location(), _PLACE_MS)
     tell("position", satellites[0] or cell[0], "gnss %s, cell %s" % (satellites[1], cell[1]))
 
 

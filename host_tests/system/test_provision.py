@@ -212,7 +212,7 @@ def test_the_doctor_says_what_is_missing_on_a_fresh_board_and_who_a_locked_one_i
     assert status == 1 and f"terminal T-1 is locked (chip {board.identity})" in text
     board.control.call("press_button", pin=BUTTON_PIN)
     status, text = _doctor(bench, board, "--batch", batch)
-    assert status == 0 and "No. 1, T-1" in text and "once it is online" in text
+    assert status == 0 and "No. 1, T-1" in text and "once it is online" in text, text
 
 
 def test_the_doctor_tells_why_an_open_terminal_would_let_nobody_weld(bench):
