@@ -1,8 +1,6 @@
 """`hanma provision` on virtual boards through mpremote's transport: what a technician and the record see."""
 
-import contextlib
 import json
-import sqlite3
 import subprocess
 import sys
 
@@ -173,23 +171,25 @@ def test_the_next_board_starts_when_the_cable_moves(bench):
     assert [kept(board)[1]["device_id"] for board in boards] == [b"T-1", b"T-2"]
 
 
+@pytest.mark.timeout(400)
 def test_fifty_boards_in_a_row(bench):
-    """They come with the firmware on, as from a maker; each gets its own identity and lock."""
+    """They come with the firmware on, as from a maker; each gets its own identity, number and lock."""
     bench.batch(51)
     pattern = bench.board("pattern", with_modem=False)
     bench.passes(pattern.pts, *QUIET, "--open")
     pattern.stop()
     (pattern.directory / "nvs.json").unlink()
-    seen = set()
+    given = []
     for number in range(50):
-        board = bench.board(f"b{number}", with_modem=False, template=pattern.directory, identity=f"30aea4{number:06x}")
-        text = bench.passes(board.pts, *QUIET)
-        assert "1 of" in text  # main.py only: the settings are the same
-        seen.add(kept(board)[1]["device_id"])
+        identity = f"30aea4{number:06x}"
+        board = bench.board(f"b{number}", with_modem=False, template=pattern.directory, identity=identity, time_factor=20)
+        assert "0 of" in bench.passes_within(board.pts, *QUIET)
+        given.append(board.nvs()["hanma"]["device_id"].decode())
         board.stop()
-    assert len(seen) == 50
-    with contextlib.closing(sqlite3.connect(bench.directory / "record.sqlite")) as database:
-        assert database.execute("SELECT count(*) FROM runs WHERE verdict = 'pass'").fetchone() == (51,)
+    assert given == [f"T-{number}" for number in range(2, 52)]
+    record = Record(bench.directory / "record.sqlite")
+    assert [one["number"] for one in record.terminals()] == list(range(1, 52))
+    assert [run["verdict"] for run in record.runs()] == ["pass"] * 51
 
 
 # ---- the doctor

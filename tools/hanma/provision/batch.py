@@ -44,7 +44,7 @@ class Row(pydantic.BaseModel):
 
 
 def load(path, base):
-    """Return the rows of a batch file. base: settings for all, of which a row's own are checked together.
+    """Return the rows of a batch file. base: settings for all, with which a row's own are checked; None: they are not.
 
     Raises Trouble batch_bad, with a line for each thing that is wrong; no secret is in it.
     """
@@ -83,7 +83,8 @@ def _row(number, line, base, wrong):
     settings = {name: _value(kinds[name], text) for name, text in line.items() if name in kinds and text}
     extra = {name: text for name, text in line.items() if name not in kinds and name not in _OWN}
     own = {name: line[name] for name in _OWN if name in line}
-    problems = [f"row {number} 行: {text}" for text in firmware_config().check({**base, **settings})[1]]
+    problems = [] if base is None else firmware_config().check({**base, **settings})[1]
+    problems = [f"row {number} 行: {text}" for text in problems]
     try:
         row = Row(**own, settings=settings, extra=extra, number=number)
     except pydantic.ValidationError as error:

@@ -32,7 +32,7 @@ def command(
         found = [port] if port else ports.boards()
         if not found:
             raise Trouble("no_board")
-        rows = batch.load(batch_file, {}) if batch_file else []
+        rows = batch.load(batch_file, None) if batch_file else []
         findings = _examine(found[0], rows, record, wait_s, lambda code: typer.echo(say(code, lang)))
     except Trouble as trouble:
         typer.echo(f"✗ {trouble.words(lang)}")
