@@ -24,6 +24,7 @@ try:
     if leave:
         asyncio.run(leave("restart"))
 except KeyboardInterrupt:
+    micropython.kbd_intr(-1)  # a second one would be a reset
     is_served = borrow("console").run()
 except BaseException as error:
     import sys

@@ -115,7 +115,6 @@ def run():
 
     False where that cannot be had: then it is to be reset. Called by main.py, and over the cable by who finds no terminal running.
     """
-    micropython.kbd_intr(-1)
     parts = borrow("start").begin()
     lock = parts.guard.interlock
     parts.guard.tell(lock.command, 0, None, None, None, "service")

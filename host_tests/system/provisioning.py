@@ -70,7 +70,7 @@ class Bench:
         files = {"batch": "batch.csv", "config": "config.json", "record": "record.sqlite", "labels": "labels"}
         words = ["--tree", str(staged_tree()), *map(str, words)]
         options = [part for name, path in files.items() for part in (f"--{name}", str(self.directory / path))]
-        return [sys.executable, "-m", "hanma.cli", "provision", "--board", "unix", "--lang", "en", "--wait", "8", *options, *words]
+        return [sys.executable, "-m", "hanma.cli", "provision", "--board", "unix", "--lang", "en", "--wait", "20", *options, *words]
 
     def run(self, *words, timeout_s=RUN_S):
         """Run it to its end; return (exit status, all that it printed)."""

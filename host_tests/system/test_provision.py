@@ -57,7 +57,7 @@ def test_a_locked_terminal_opens_for_its_key_and_button_alone_and_ends_the_same(
     bench.passes(board.pts, *QUIET)
     before = kept(board)
     starts = board.state()["boots"]
-    status, text = bench.run(board.pts, *QUIET)  # nobody holds the button
+    status, text = bench.run(board.pts, *QUIET, "--wait", "5")  # nobody holds the button
     assert (status, board.state()["boots"]) == (1, starts) and "button" in text
     board.control.call("press_button", pin=BUTTON_PIN)
     text = bench.passes(board.pts, *QUIET)
