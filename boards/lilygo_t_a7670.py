@@ -23,6 +23,8 @@ BOARD = {
     "welding": None,
     # schematic: header only; free unless a SimShield is fitted (utilities.h)
     "led": {"pin": 19, "active": 1},
+    # The button marked BOOT pulls GPIO 0 down (esptool documentation, "Boot Mode Selection"); pressed after the start it is free
+    "button": {"pin": 0, "pressed": 0, "pull": "up"},
     "modem": {
         "family": "simcom",
         "uart": 1,  # utilities.h, SerialAT Serial1
@@ -48,6 +50,7 @@ ABOUT = {
     "image_libraries": ("umqtt.simple",),
     # Strapping pins to which the vendor has wired a part; nothing of ours may use one.
     "wired_by_vendor": {
+        0: "the BOOT button, read only while service is asked for",
         12: "BOARD_POWERON_PIN: switches the modem's supply",
         5: "MODEM_RESET_PIN: base resistor of Q1 with 47 kilohms to ground (schematic)",
     },

@@ -27,6 +27,8 @@ BOARD = {
     "welding": None,
     # the 74HC595's QG drives the green LED (RELAY_ESP32S3, section 5; schematic, D18)
     "led": {"output": 6, "active": 1},
+    # The button marked BOOT pulls GPIO 0 down (esptool documentation, "Boot Mode Selection"); pressed after the start it is free
+    "button": {"pin": 0, "pressed": 0, "pull": "up"},
     "modem": {
         "family": "simcom",
         "uart": 1,  # SimShield.ino, SerialAT Serial1
@@ -52,6 +54,7 @@ ABOUT = {
     "image_libraries": ("umqtt.simple",),
     # Strapping pins to which the vendor has wired a part; nothing of ours may use one.
     "wired_by_vendor": {
+        0: "the BOOT button, read only while service is asked for",
         3: "MODEM_TX_PIN on the SimShield's header",
         46: "MODEM_PWRKEY on the SimShield's header",
     },

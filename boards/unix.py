@@ -18,6 +18,7 @@ BOARD = {
     "readback": {"pin": 22, "powered": 1, "pull": "down"},
     "welding": {"kind": "gpio", "pin": 23, "welding": 1, "pull": "down"},
     "led": {"pin": 19, "active": 1},
+    "button": {"pin": 18, "pressed": 0, "pull": "up"},
     "modem": {
         "family": "auto",  # the tests choose what the simulator is
         "uart": 1,  # the tests link uart1 to the simulator's pty

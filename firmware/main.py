@@ -1,10 +1,11 @@
-"""Runs the terminal for ever. An end of any kind is a reset, never a REPL prompt.
+"""Runs the terminal for ever. An end of any kind is a reset, never a REPL prompt, unless `console` has let somebody interrupt it.
 
 Before a reset that the supervisor wants the platform is told. Where the terminal cannot be built, not even in minimal mode, its
 last resort is what `terminal.alone` builds.
 """
 
 try:
+    is_served = False
     import asyncio
     import gc
 
@@ -22,11 +23,15 @@ try:
     asyncio.run(supervisor.run())
     if leave:
         asyncio.run(leave("restart"))
+except KeyboardInterrupt:
+    micropython.kbd_intr(-1)  # a second one would be a reset
+    is_served = borrow("console").run()
 except BaseException as error:
     import sys
 
     sys.print_exception(error)
 finally:
-    import machine
+    if not is_served:
+        import machine
 
-    machine.reset()
+        machine.reset()

@@ -13,7 +13,7 @@ from modem.at import ModemError
 from modem.borrow import borrow as borrow_from
 from modem.modem import Modem
 from modem.power import Power
-from terminal import alarms, voice
+from terminal import VERSION, alarms, voice
 from terminal.borrow import borrow
 from terminal.desk import Desk
 from terminal.herald import Herald
@@ -46,7 +46,7 @@ def build():
     """Return (supervisor with every task of this terminal, what to await before a planned restart)."""
     parts = borrow("start").begin()
     feed = machine.WDT(timeout=_WATCHDOG_MS).feed
-    modem = _modem(parts.board["modem"], parts.config)
+    modem = make_modem(parts.board["modem"], parts.config)
     profile = borrow_from(parts.config["profile"], "terminal.profiles").make(parts.config, _identity(parts.store))
     outbox = Outbox(parts.store.number)
     outbox.recover()
@@ -61,12 +61,14 @@ def build():
     herald.supervisor = supervisor
     parts.guard.make_room = supervisor.make_room
     herald.rooms = (link, desk, speaker, supervisor, modem)
+    herald.console = borrow("console").begin(parts)
     desk.report(borrow("papers").restarted(parts, desk.moment()))
     parts.guard.attach(herald.hear)
     _add_tasks(supervisor, parts, modem, link, desk, herald, speaker, lamp)
     parts.config.in_force = {name: parts.config[name] for name in _LASTING}
     parts.board = {"name": parts.board["name"]}
     sys.modules.pop("board", None)
+    herald.log("ready %s %s %s" % (VERSION, parts.board["name"], profile.device_id))
     return supervisor, link.leave
 
 
@@ -89,7 +91,8 @@ def _add_tasks(supervisor, parts, modem, link, desk, herald, speaker, lamp):
         add("time", herald.keep_time, False)
 
 
-def _modem(data, config):
+def make_modem(data, config):
+    """Return the board's Modem; data: the board's of that name."""
     uart = machine.UART(
         data["uart"],
         data["baud"],

@@ -30,13 +30,15 @@ class Herald:
     """The guard's audience, the task that watches everything that is told when it changes, and what is told in a heartbeat.
 
     parts: the module `terminal.parts`. modem, outbox: the rooms of those names. The rooms that need this one are put here by who
-    makes them: link, desk, alarms, voice, led, supervisor; rooms: those with a dict `counters`, in which no two have a name in
-    common. celsius: returns the chip's temperature in whole degrees; None on a chip without a sensor.
+    makes them: link, desk, alarms, voice, led, supervisor; console: what `console.begin` returns; rooms: those with a dict
+    `counters`, in which no two have a name in common. celsius: returns the chip's temperature in whole degrees; None on a chip
+    without a sensor.
     """
 
     def __init__(self, parts, modem, device_id, outbox, celsius):
         self.reason = None
         self.beat = None
+        self.is_testing = False  # a self test ordered by the platform is under way
         self.parts = parts
         self.modem = modem
         self.device_id = device_id
@@ -162,7 +164,15 @@ class Herald:
             self.look()
             if self.beat:
                 self.beat()
+            if self.console and self.console[0] and self.console[0].poll(0):
+                self._hear_console()
             await asyncio.sleep_ms(_ROUND_MS)
+
+    def _hear_console(self):
+        try:
+            borrow("console").hear(self.console, self.parts, self.device_id)
+        except (ImportError, OSError, MemoryError) as error:
+            self.log("service: %s" % error)
 
     def look(self):
         """Tell what has changed."""

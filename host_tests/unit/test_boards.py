@@ -27,7 +27,7 @@ _CHIPS = {
         "adc": set(range(1, 11)),
     },
 }
-_BOARD_KEYS = {"name", "relay", "readback", "welding", "led", "modem", "voice"}
+_BOARD_KEYS = {"name", "relay", "readback", "welding", "led", "button", "modem", "voice"}
 _ABOUT_KEYS = {"note", "chip", "psram", "image_libraries", "wired_by_vendor"}
 _MODEM_KEYS = {"family", "uart", "baud", "tx", "rx", "flow", "supply", "key", "reset", "dtr"}
 
@@ -50,7 +50,7 @@ def _outputs(data):
 
 def _inputs(data):
     """Return {what: pin} of everything the chip reads."""
-    pins = {name: (data[name] or {}).get("pin") for name in ("readback", "welding")}
+    pins = {name: (data[name] or {}).get("pin") for name in ("readback", "welding", "button")}
     pins["modem rx"] = data["modem"]["rx"]
     return {what: pin for what, pin in pins.items() if pin is not None}
 
@@ -66,7 +66,7 @@ def problems(data, about):
         found += [f"{what} is not a pin: {pin}" for _ in [0] if pin not in chip["pins"]]
         found += [f"{what} shares pin {pin} with {users[pin]}" for _ in [0] if pin in users]
         users[pin] = what
-        excused = set(about["wired_by_vendor"]) if what.startswith("modem ") else set()
+        excused = set(about["wired_by_vendor"]) if what.startswith(("modem ", "button")) else set()
         found += [f"{what} is on a {kind} pin: {pin}" for kind, pins in taken.items() if pin in pins - excused]
     found += [f"{what} cannot be driven: {pin}" for what, pin in _outputs(data).items() if pin in chip["input_only"]]
     return found
@@ -111,7 +111,7 @@ def test_a_wrong_pin_is_found(name, changes, said):
 
 def test_only_the_vendors_wiring_excuses_a_strapping_pin_and_each_excuse_is_used(board):
     data, about = staging.load_board(board), staging.about_board(board)
-    wired = {pin for what, pin in {**_outputs(data), **_inputs(data)}.items() if what.startswith("modem ")}
+    wired = {pin for what, pin in {**_outputs(data), **_inputs(data)}.items() if what.startswith(("modem ", "button"))}
     strapping = _CHIPS[about["chip"]]["strapping"]
     assert set(about["wired_by_vendor"]) == wired & strapping
     assert all(len(reason) > 10 for reason in about["wired_by_vendor"].values())

@@ -18,6 +18,9 @@ _PARTS = {
     "upload": ("hanma.upload.cli", "upload", "工地资料上报 · Site records to the authorities."),
     "mock": ("hanma.mock.cli", "mock", "严格的监管平台替身 · Strict stand-ins of the authorities' servers."),
     "release": ("hanma.release.cli", "device", "签名的升级包 · Signed bundles for upgrades."),
+    "provision": ("hanma.provision.cli", "device", "装配终端 · Make terminals of boards on cables."),
+    "doctor": ("hanma.provision.doctor", "device", "问诊 · What a board on a cable is, and why it would not let anyone weld."),
+    "flash": ("hanma.provision.flash", "device", "烧录 · Put the MicroPython image on the chip."),
 }
 
 
@@ -42,15 +45,19 @@ class _Parts(TyperGroup):
 
 
 def _load(name):
-    """Return the group of a part; where its packages are not installed, a command that says how to get them."""
+    """Return a part's group or its one command; where its packages are not installed, a command that says how to get them."""
     module, extra, _ = _PARTS[name]
+    alone = typer.Typer()
     try:
-        return typer.main.get_command(importlib.import_module(module).app)
+        part = importlib.import_module(module)
+        if not hasattr(part, "command"):
+            return typer.main.get_command(part.app)
+        alone.command(name)(part.command)
+        return typer.main.get_command(alone)
     except ModuleNotFoundError as missing:
         if (missing.name or "").startswith("hanma"):
             raise
         words = f"{missing.name} is not installed here: pip install 'hanma[{extra}]'"
-    alone = typer.Typer()
     anything = {"allow_extra_args": True, "ignore_unknown_options": True}
     alone.command(name, help=words, context_settings=anything)(lambda: _fail(f"{name}: {words}"))
     return typer.main.get_command(alone)

@@ -1,0 +1,56 @@
+"""What a technician sees: a line for each step with its time, the self test's rows, and a verdict that can be read across a room.
+
+State: the console, shared by the threads of several ports.
+"""
+
+import threading
+
+from rich.console import Console
+from rich.markup import escape
+
+from hanma.provision.words import WORDS, say
+
+_MARKS = {"ok": "[green]✓[/green]", "fail": "[red]✗[/red]", "none": "[dim]–[/dim]"}
+
+
+class Screen:
+    """lang: "zh" or "en". several: whether lines name their port."""
+
+    def __init__(self, lang, several=False, console=None):
+        self.lang, self.several = lang, several
+        self._console = console or Console(highlight=False)
+        self._turn = threading.Lock()
+
+    def tell(self, port, kind, what, more):
+        """Show what a Job tells."""
+        lines = {"step": self._step, "row": self._row, "note": self._note, "verdict": self._verdict}[kind](what, more)
+        ahead = f"[dim]{escape(str(port))}[/dim] " if self.several else ""
+        with self._turn:
+            for line in lines:
+                self._console.print(ahead + line, soft_wrap=True)
+
+    def note(self, code, **facts):
+        """Show words that belong to no port."""
+        with self._turn:
+            self._console.print(f"[yellow]{escape(say(code, self.lang, **facts))}[/yellow]", soft_wrap=True)
+
+    def _step(self, what, seconds):
+        name, told = what
+        return [f"{_MARKS['ok']} {say(name, self.lang)}  {escape(told)}  [dim]{seconds:.1f} s[/dim]"]
+
+    def _row(self, what, _):
+        part, verdict, detail = what
+        shown = " ".join(map(str, detail)) if isinstance(detail, list) else "" if detail is None else str(detail)
+        help_code = f"help_{part}"
+        helps = f"  [yellow]{say(help_code, self.lang)}[/yellow]" if verdict == "fail" and help_code in WORDS else ""
+        return [f"    {_MARKS[verdict]} {say(part, self.lang)}  {escape(shown)}{helps}"]
+
+    def _note(self, text, _):
+        return [f"[bold yellow]{escape(text)}[/bold yellow]"]
+
+    def _verdict(self, verdict, more):
+        device_id, reason = more
+        colour = "green" if verdict == "pass" else "red"
+        reason = ", ".join(say(part, self.lang) if part in WORDS else part for part in reason.split("; ")) if reason else ""
+        words = f"  {escape(reason)}" if reason else ""
+        return [f"[bold white on {colour}] {say(verdict, self.lang)} [/bold white on {colour}] {escape(device_id or '')}{words}"]
