@@ -27,7 +27,7 @@ _MAGIC = b"HANM"
 _FORMAT = const(1)
 _MANIFEST_MIN_B = const(64)
 _MANIFEST_MAX_B = const(15984)  # 16 KiB with the head
-_CHUNK_B = const(256)
+_CHUNK_B = const(512)
 _SQUARINGS = const(16)  # 65537 is 2^16 + 1
 _PADDING_B = const(330)
 _DIGEST_INFO = b"\x00\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20"  # RFC 8017, 9.2, note 1
@@ -96,8 +96,8 @@ def is_inside(name):
 class Bundle:
     """A bundle whose beginning, or all of it, lies in a stream with read(n), readline(n) and seek(n).
 
-    manifest_b, key_id; files_at: where the first carried file begins; is_verified; tree: the SHA-256 over the lines of the
-    files (bytes), None before check() or files() came to its end.
+    The order of use: verifying, check, then files to its end. manifest_b, key_id; files_at: where the first carried file begins;
+    is_verified; tree: the SHA-256 over the lines of the files (bytes), None before files() came to its end.
     """
 
     def __init__(self, stream):
@@ -113,14 +113,15 @@ class Bundle:
         self._facts = None
 
     def verifying(self, keys, retired=()):
-        """Check the signature in 16 steps: a generator, so that the caller can do something else at each yield.
+        """Check the signature in short steps: a generator, so that the caller can do something else at each yield.
 
         keys: public keys, bytes each; retired: key ids that count no longer. Only when it ends by itself is_verified is set.
         Raises Refused (unknown_key, truncated, wrong_signature).
         """
         self.is_verified = False
         modulus = self._modulus(keys, retired)
-        wanted = b"\x00\x01" + b"\xff" * _PADDING_B + _DIGEST_INFO + self._digest()
+        digest = yield from self._summing()
+        wanted = b"\x00\x01" + b"\xff" * _PADDING_B + _DIGEST_INFO + digest
         signature = int.from_bytes(self._signature, "big")
         power = signature
         for _ in range(_SQUARINGS):
@@ -148,15 +149,13 @@ class Bundle:
         return self._facts
 
     def check(self, board, micropython, running, now_ms=None, tree=None, room_b=_SIZE_MAX_B):
-        """Return the reason's code why the device must not take this release, or None.
+        """Return the reason's code why the device must not take this release, or None. Only facts are looked at, not files.
 
         board: its name; micropython: what it runs, such as "1.26.1"; running: version of its release; now_ms: None while
         the clock is unknown, then nothing is expired; tree: that of its release (bytes) or None; room_b: for all files.
         """
         try:
             facts = self.facts()
-            for _ in self.files():
-                pass
         except Refused as refused:
             return refused.args[0]
         base = facts["base"]
@@ -173,7 +172,11 @@ class Bundle:
         return "too_large" if facts["bytes"] > room_b else None
 
     def files(self):
-        """Yield (name, size, SHA-256, offset in the bundle) of each file; offset None: it is the base's. Raises Refused."""
+        """Yield (name, size, SHA-256, offset in the bundle) of each file; offset None: it is the base's.
+
+        Raises Refused (bad_format), at the last moment when the list has ended: nothing may be used before. The stream may be
+        moved between two files.
+        """
         facts = self.facts()
         at, offset, total_b, before = self._files_line, self.files_at, 0, ""
         tree = hashlib.sha256(b"")
@@ -201,8 +204,8 @@ class Bundle:
                 return int.from_bytes(key, "big")
         raise Refused("unknown_key")
 
-    def _digest(self):
-        """Return the SHA-256 of what is signed."""
+    def _summing(self):
+        """Return the SHA-256 of what is signed; a generator that yields after each chunk. Raises Refused (truncated)."""
         total = hashlib.sha256(self._signed)
         self._stream.seek(HEAD_B)
         left = self.manifest_b
@@ -212,6 +215,7 @@ class Bundle:
                 raise Refused("truncated")
             total.update(chunk)
             left -= len(chunk)
+            yield
         return total.digest()
 
     def _line(self, at):

@@ -23,3 +23,16 @@ def small_micropython(micropython32):
     process = replay.Replay(str(micropython32))
     yield process
     process.close()
+
+
+@pytest.fixture
+def take_bundle(micropython):
+    """What a terminal makes of a bundle: gives drivers/bundle.py's answer to a case, the same on both interpreters."""
+    from drivers import bundle
+
+    def both(case):
+        answer = bundle.run(case)
+        assert micropython.call("bundle", case) == answer
+        return answer
+
+    return both

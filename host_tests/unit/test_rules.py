@@ -11,6 +11,7 @@ _FILES = sorted(path.relative_to(FIRMWARE).as_posix() for path in FIRMWARE.rglob
 
 # Parsers and state machines: bytes, facts and times in, decisions out. They reach for nothing else.
 _PURE = (
+    "terminal/bundle.py",
     "terminal/interlock.py",
     "terminal/protocol.py",
     "terminal/reports.py",

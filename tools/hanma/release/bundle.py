@@ -72,7 +72,7 @@ class Target:
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """What became of a bundle: the reason's code or None, and how far it got (head, signature, fitness, a file, end)."""
+    """What became of a bundle: the reason's code or None, and how far it got (head, signature, fitness, list, a file, end)."""
 
     reason: str | None
     at: str
@@ -253,7 +253,8 @@ def judge(path, keys, target, retired=()):
             )
             if reason:
                 return Verdict(reason, at)
-            for name, size, digest, offset in found.files():
+            at = "list"
+            for name, size, digest, offset in list(found.files()):
                 at = name
                 if offset is not None:
                     _check_content(path, size, digest, offset)

@@ -276,7 +276,7 @@ def serve_command(
     then_after: Annotated[int, typer.Option("--then-after", min=1, help="Requests before --then.")] = 1,
     redirect: Annotated[Optional[str], typer.Option("--redirect", help="Answer 302 with this address.")] = None,
 ):
-    """Serve a bundle as badly as a device may meet it; one line of JSON when ready: url, control, bundle.
+    """Serve a bundle at URL/its-name as badly as a device may meet it; one line of JSON when ready: url, control.
 
     Under control: ledger, counts, faults (slow, http, cut_before …) and behaviour, where these options can be changed.
     """

@@ -52,6 +52,24 @@ class Behaviour:
     then_after: int = 1
     redirect: str | None = None
 
+    def pieces(self, body, cut_at=None):
+        """Yield the body as it is sent, piece by piece; without end where that is asked for. cut_at: the last byte's end."""
+        size = max(1, self.bytes_per_s // _PIECES_A_S) if self.bytes_per_s else _CHUNK_B
+        end = None if self.endless else len(body)
+        if cut_at is not None:
+            end = cut_at if end is None else min(end, cut_at)
+        at = 0
+        yield b""  # the head leaves at once, also when no byte follows it
+        while end is None or at < end:
+            piece = body[at : at + size] or bytes(size)
+            piece = piece if end is None else piece[: end - at]
+            yield piece
+            at += len(piece)
+
+    def pause_s(self, size):
+        """Return how long to wait after so many bytes; 0 only lets others go on."""
+        return size / self.bytes_per_s if self.bytes_per_s else 0
+
 
 # Per field: whether a value is fit for it.
 _FITS = {
@@ -96,12 +114,13 @@ class _State:
         self.requests += 1
         return self._later if self._later is not None and self.requests > self._asked.then_after else self.content
 
-    def cut_at(self):
-        """Return after how many bytes this body is cut off, or None; counts the cut."""
-        if self._asked.cut_after is None or (self._asked.cut == "once" and self.cuts):
+    def cut_at(self, size):
+        """Return after how many bytes a body of this size is cut off, or None; counts the cut."""
+        asked = self._asked
+        if asked.cut_after is None or (asked.cut == "once" and self.cuts) or (asked.cut_after >= size and not asked.endless):
             return None
         self.cuts += 1
-        return self._asked.cut_after
+        return asked.cut_after
 
 
 def _read(path):
@@ -164,17 +183,18 @@ async def _give(request):
         return web.Response(status=302, headers={"Location": state.asked.redirect})
     content = state.served()
     etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-    span = _span(request, state.asked, len(content), etag)
     headers = {"ETag": etag, "Accept-Ranges": "bytes" if state.asked.ranges else "none"}
-    if span is None:
+    wanted = _wanted(request, state.asked, etag)
+    if wanted is None:
+        _note(request, 200)
+        return await _send(request, 200, headers, content)
+    begin, end = _span(wanted, len(content))
+    if begin >= end:
         _note(request, 416)
         return web.Response(status=416, headers={**headers, "Content-Range": f"bytes */{len(content)}"})
-    begin, end = span
-    is_part = span != (0, len(content)) or _is_range(request, state.asked, etag)
-    if is_part:
-        headers["Content-Range"] = f"bytes {begin}-{end - 1}/{len(content)}"
-    _note(request, 206 if is_part else 200)
-    return await _send(request, 206 if is_part else 200, headers, content[begin:end])
+    _note(request, 206)
+    headers["Content-Range"] = f"bytes {begin}-{end - 1}/{len(content)}"
+    return await _send(request, 206, headers, content[begin:end])
 
 
 def _has_token(request, token):
@@ -182,21 +202,26 @@ def _has_token(request, token):
     return hmac.compare_digest(given.encode(), token.encode())
 
 
-def _is_range(request, asked, etag):
-    """Return whether a range is asked for and to be answered: ranges are on, and If-Range names what is here."""
-    wanted = _RANGE.fullmatch(request.headers.get("Range", ""))
-    return bool(asked.ranges and wanted and any(wanted.groups()) and request.headers.get("If-Range", etag) == etag)
+def _wanted(request, asked, etag):
+    """Return (first, last or None) of the range to be answered, first None for the last `last` bytes; None for the whole.
+
+    A range that makes no sense counts as none (RFC 9110, 14.1.1), and so does one under an If-Range of other bytes.
+    """
+    found = _RANGE.fullmatch(request.headers.get("Range", ""))
+    if not asked.ranges or not found or request.headers.get("If-Range", etag) != etag:
+        return None
+    first, last = (int(text) if text else None for text in found.groups())
+    if (first is None and last is None) or (None not in (first, last) and last < first):
+        return None
+    return first, last
 
 
-def _span(request, asked, size, etag):
-    """Return (begin, end) of what is asked for, None when no byte of it is there."""
-    if not _is_range(request, asked, etag):
-        return 0, size
-    first, last = _RANGE.fullmatch(request.headers["Range"]).groups()
-    if not first:
-        return (max(0, size - int(last)), size) if int(last) else None
-    begin, end = int(first), min(size, int(last) + 1) if last else size
-    return (begin, end) if begin < end else None
+def _span(wanted, size):
+    """Return (begin, end) of a wanted range in so many bytes; begin is not below end when no byte of it is there."""
+    first, last = wanted
+    if first is None:
+        return max(0, size - last), size
+    return first, size if last is None else min(size, last + 1)
 
 
 def _note(request, status):
@@ -209,7 +234,7 @@ def _note(request, status):
 async def _send(request, status, headers, body):
     """Send the body as it was ordered: slow, cut, of a wrong length, endless."""
     state = request.app[_STATE]
-    asked, cut_at = state.asked, state.cut_at()
+    asked, cut_at = state.asked, state.cut_at(len(body))
     response = web.StreamResponse(status=status, headers={**headers, "Content-Type": "application/octet-stream"})
     response.force_close()
     if not asked.endless:
@@ -224,44 +249,14 @@ async def _send(request, status, headers, body):
 
 async def _pour(request, response, body, asked, cut_at):
     """Write the body and close the connection when that is not its proper end."""
-    at = 0
-    sends = _sender(request, response, asked)
-    for piece in _pieces(body if cut_at is None else body[:cut_at], asked):
-        await sends(piece)
-        at += len(piece)
-        await _wait(len(piece), asked)
-    while asked.endless and (cut_at is None or at < cut_at):
-        piece = bytes(_CHUNK_B if cut_at is None else min(_CHUNK_B, cut_at - at))
-        await sends(piece)
-        at += len(piece)
-        await _wait(len(piece), asked)
-    if cut_at is not None or asked.length_error:
-        if not at:
-            await response.write(b"")
+    left = response.content_length  # None where no length is declared
+    for piece in asked.pieces(body, cut_at):
+        declared = piece if left is None else piece[:left]
+        await response.write(declared)
+        if left is not None:
+            left -= len(declared)
+        if len(declared) < len(piece) and request.transport is not None:
+            request.transport.write(piece[len(declared) :])  # beyond the length that was declared
+        await asyncio.sleep(asked.pause_s(len(piece)))
+    if (cut_at is not None or left) and request.transport is not None:
         request.transport.close()
-
-
-def _sender(request, response, asked):
-    """Return the coroutine function that sends a piece, beyond the length that was declared too."""
-    if asked.length_error >= 0:
-        return response.write
-
-    async def beyond(piece):
-        declared = min(len(piece), response.content_length - sent[0])
-        await response.write(piece[:declared])
-        sent[0] += declared
-        if declared < len(piece) and request.transport is not None:
-            request.transport.write(piece[declared:])
-
-    sent = [0]
-    return beyond
-
-
-def _pieces(body, asked):
-    size = max(1, asked.bytes_per_s // _PIECES_A_S) if asked.bytes_per_s else _CHUNK_B
-    return (body[at : at + size] for at in range(0, len(body), size))
-
-
-async def _wait(size, asked):
-    """Wait as long as so many bytes take on a slow line; at least let others go on."""
-    await asyncio.sleep(size / asked.bytes_per_s if asked.bytes_per_s else 0)

@@ -18,6 +18,7 @@ STEPS = {
     "head": ("文件头", "head"),
     "signature": ("签名", "signature"),
     "fitness": ("适用性", "fitness"),
+    "list": ("文件清单", "list of files"),
     "end": ("结尾", "end"),
 }
 
