@@ -60,7 +60,7 @@ class Desk:
         elif "event" in content:
             is_grave = content["event"]["cause"].startswith("emergency")
             rank, code = ALARM if is_grave else EVENT, protocol.HEARTBEAT
-        elif "restart" in content:
+        elif "restart" in content or "upgrade" in content:
             rank, code = EVENT, protocol.HEARTBEAT
         else:
             rank, code = POSITION, protocol.POSITION
@@ -86,10 +86,13 @@ class Desk:
             return
         counters["orders"] += 1
         try:
-            action, job, issued_ms, barred, out_of_service = protocol.parse_command(
-                profile.decode_command(payload), payload
-            )
+            action, job, issued_ms, barred, out_of_service = protocol.parse_command(profile.decode_command(payload), payload)
         except protocol.Malformed:
+            if b"upgrade" in payload and not retained:
+                answer = borrow("order").take(self._herald, profile.decode_command(payload))
+                if answer:
+                    self.answer(request_id, *answer)
+                    return
             counters["malformed"] += 1
             self.answer(request_id, 500, "malformed")
             return
