@@ -23,6 +23,7 @@ from terminal.tls import Untrusted
 
 _WAIT_S = const(60)  # for the link, for a welder to be switched off, for a trial's next minute
 _NEXT_S = const(1)
+_AGAIN_S = const(10)  # after a range that was cut; doubled each time that not a byte came
 _IDLE_S = const(3600)
 _DAY_S = const(86400)
 _ZONE_S = const(28800)  # ota_hour is China's time
@@ -158,7 +159,7 @@ class Round:
         tries = self._state.get("tries", 0)
         if tries >= _TRIES:
             return self._end("failed", "unreachable")
-        return min(_WAIT_S << min(tries, 6), _IDLE_S)
+        return min(_AGAIN_S << min(tries, 9), _IDLE_S)
 
     async def _pull(self, begin, end, take):
         """Fetch a range. Returns (whether it was let through by the day's bytes, size of the whole or None)."""
@@ -173,8 +174,14 @@ class Round:
         state["used_b"] += cost_b
         state["tries"] = state.get("tries", 0) + 1
         slots.save_state(state)
-        size = await fetch.pull(self._herald.modem, self._config.ca_file, state["url"], state.get("token"), begin, end, _sink(take))
-        state["tries"] = 0
+        into = _Sink(take)
+        modem = self._herald.modem
+        try:
+            size = await fetch.pull(modem, self._config.ca_file, state["url"], state.get("token"), begin, end, into.take)
+        finally:
+            if into.has_some:
+                state["tries"] = 0
+                slots.save_state(state)
         return True, size
 
     async def _fetch_beginning(self, slot):
@@ -341,16 +348,20 @@ class _Flash(Exception):
     """An OSError of the file system, on its way through where those of the network are caught."""
 
 
-def _sink(take):
-    """Return take with its OSErrors told from the network's."""
+class _Sink:
+    """Hands bytes on to take, whose OSErrors are told from the network's. has_some: whether there were any."""
 
-    def into(chunk):
+    def __init__(self, take):
+        self.has_some = False
+        self._take = take
+
+    def take(self, chunk):
+        """See fetch.pull()."""
+        self.has_some = True
         try:
-            return take(chunk)
+            return self._take(chunk)
         except OSError as error:
             raise _Flash(error.args[0]) from None
-
-    return into
 
 
 def _micropython():

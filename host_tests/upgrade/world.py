@@ -21,7 +21,7 @@ def release(out, version, changes=None, base=None, key="A", plan=None):
         files.pop(name, None)
         if data is not None:
             files[name] = data
-    facts = dict(version=version, expires_ms=EXPIRES_MS, boards=("unix",), text=f"0.{version}", **(plan or {}))
+    facts = {"version": version, "expires_ms": EXPIRES_MS, "boards": ("unix",), "text": f"0.{version}", **(plan or {})}
     bundle.build(files, bundle.Plan(**facts), forge.private(key), out, base)
     return out
 
@@ -96,4 +96,3 @@ class Upgrading:
         """Return what the file `slot` says, None where there is none."""
         path = self.world.flash / "slot"
         return path.read_text() if path.exists() else None
-
