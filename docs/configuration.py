@@ -140,6 +140,11 @@ MEANINGS = {
         "Seconds with a session up that a new release must serve before it counts; summed up over power cuts.",
         "新版本试运行时长（秒，仅计在线时间，断电后累计）；期满才正式启用。",
     ),
+    "signature_only": (
+        "Fetch releases also from a server that is named by its IP address, whose certificate proves nothing; the release's own "
+        "signature is checked in any case.",
+        "允许从以 IP 地址指定的服务器下载升级包（其证书无法校验）；升级包自身的签名始终校验。",
+    ),
     "outage_causes": (
         "Causes of being offline that count as an outage, after which the welder may be powered "
         "without an order. A refusal by the platform never counts. Empty: never.",

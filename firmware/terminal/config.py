@@ -58,6 +58,7 @@ FIELDS = (
     ("ota_hour", "int", 3, 0, 23),
     ("ota_bytes_per_day", "int", 1000000, 65536, 1000000000),
     ("trial_s", "int", 1800, 60, 86400),
+    ("signature_only", "bool", False, None, None),
     ("outage_causes", "causes", _INTERLOCK.OUTAGE_CAUSES, _INTERLOCK.OUTAGE_CAUSES, None),
 ) + tuple(
     (name, "zero_or" if name in _INTERLOCK.MAY_BE_OFF else "int", default, low, high)

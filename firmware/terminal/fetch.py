@@ -23,17 +23,20 @@ class Cut(Exception):
     """The range ended early, or did not begin; args[0] says how. It may be had another time."""
 
 
-async def pull(modem, ca_file, url, token, begin, end, take):
+async def pull(modem, config, url, token, begin, end, take):
     """Fetch bytes begin to end - 1 of the file at url and hand them to take(view) as they come; return its size or None.
 
-    take may raise, and ends the transfer so; it returns True to end it early. Raises Cut, `http.HttpError`, `tls.Untrusted`.
+    A host without a name proves itself to nobody: config.signature_only lets it be asked all the same. take may raise, and ends the
+    transfer so; it returns True to end it early. Raises Cut, `http.HttpError`, `tls.Untrusted`.
     """
     host, port, _ = http.split_url(url)
     sock = stream = None
     try:
         sock = await modem.connect(host, port, timeout_ms=_CONNECT_MS)
-        with open(ca_file, "rb") as file:
-            authorities = file.read()
+        authorities = None
+        if not (config.signature_only and http.is_address(host)):
+            with open(config.ca_file, "rb") as file:
+                authorities = file.read()
         stream = await borrow("tls_open").wrap(sock, host, authorities, _TLS_MS)
         authorities = None
         await stream.write(http.ask_for(url, begin, end, token))

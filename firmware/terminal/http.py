@@ -67,21 +67,21 @@ def read_head(data, begin):
         raise HttpError("denied")
     fields = _fields(lines[1:])
     if code == _PARTIAL:
-        first, total = _span(fields.get("content-range", b""))
+        first, total = _span(fields.get(b"content-range", b""))
         if first == begin:
             return end + 4, first, total
     elif code == _OK:
-        return end + 4, 0, _number(fields["content-length"]) if "content-length" in fields else None
+        return end + 4, 0, _number(fields[b"content-length"]) if b"content-length" in fields else None
     raise HttpError("answer")
 
 
 def _fields(lines):
-    """Return the header fields that matter, by their names in small letters."""
+    """Return the header fields that matter, by their names in small letters, bytes."""
     fields = {}
     for line in lines:
         name, _, value = line.partition(b":")
-        fields[str(name, "utf-8").lower()] = value.strip()
-    if "transfer-encoding" in fields or fields.get("content-encoding", b"identity") != b"identity":
+        fields[name.lower()] = value.strip()
+    if b"transfer-encoding" in fields or fields.get(b"content-encoding", b"identity") != b"identity":
         raise HttpError("answer")
     return fields
 

@@ -9,7 +9,8 @@ from terminal import protocol
 from terminal.borrow import borrow
 
 _TEXT_MAX = const(1024)  # of an address or a token
-_KEPT = ("day", "used_b", "asked", "failed")
+_KEPT = ("day", "used_b", "asked", "failed", "owed")  # as in upgrade
+_UPGRADES = ("firmware_upgrade", "software_upgrade", "firmware_upgrade_v2", "software_upgrade_v2")
 
 
 def take(herald, message):
@@ -25,6 +26,40 @@ def take(herald, message):
     if not isinstance(wanted, dict):
         return None
     return begin(herald, "order", wanted.get("url"), wanted.get("token"))
+
+
+def event(herald, payload):
+    """Take what IoTDA's $ota service says: who runs which version, or an upgrade. Returns False when it is none of these.
+
+    Source: IoTDA API reference 3028 (version query), 3030 (upgrade).
+    """
+    try:
+        services = protocol.decode(payload).get("services")
+    except protocol.Malformed:
+        return False
+    for told in services if isinstance(services, list) else ():
+        if not isinstance(told, dict) or told.get("service_id") != "$ota":
+            continue
+        paras = told.get("paras")
+        if told.get("event_type") == "version_query":
+            _owe(herald, ["version", None])
+        elif told.get("event_type") in _UPGRADES and isinstance(paras, dict):
+            code, text = begin(herald, "iotda", paras.get("url"), paras.get("access_token"))
+            if code != 200:
+                _owe(herald, ["failed", text])
+        else:
+            return False
+        return True
+    return False
+
+
+def _owe(herald, what):
+    """Let the next round tell IoTDA this."""
+    slots = borrow("slots")
+    state = slots.load_state()
+    state["owed"] = what
+    slots.save_state(state)
+    herald.is_ordered = True
 
 
 def begin(herald, by, url, token=None):

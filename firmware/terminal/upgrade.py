@@ -15,14 +15,17 @@ from binascii import unhexlify
 import machine
 from micropython import const
 
-from terminal import bundle, fetch, http, landing, slots
+from modem.at import ModemError
+from terminal import VERSION, bundle, fetch, http, landing, slots
 from terminal.borrow import borrow
+from terminal.mqtt import MqttError
 from terminal.protocol import stamped
 from terminal.store import get_blob
 from terminal.tls import Untrusted
 
 _WAIT_S = const(60)  # for the link, for a welder to be switched off, for a trial's next minute
 _NEXT_S = const(1)
+_ACK_MS = const(20000)
 _AGAIN_S = const(10)  # after a range that was cut; doubled each time that not a byte came
 _IDLE_S = const(3600)
 _DAY_S = const(86400)
@@ -35,6 +38,7 @@ _RESERVE_B = const(196608)  # of flash, for what waits in the outbox and for set
 _HEAP_B = const(8192)  # what a range takes beside this code
 _TRIES = const(48)  # failures in a row: two days
 _SWITCHES = const(3)
+_KEPT = ("day", "used_b", "asked", "failed", "owed")  # of the state, when an order has ended
 _KEYS = "release.keys"
 _RETIRED_B = const(64)
 _KEY_ID_B = const(8)
@@ -75,6 +79,8 @@ class Round:
 
     async def run(self):
         """Do what the phase wants; return the seconds until the next look."""
+        if "owed" in self._state and self._herald.link.session:
+            await self._pay()
         phase = self._state.get("phase")
         if self._before or phase == "trial":
             return self._try_out()
@@ -101,12 +107,33 @@ class Round:
         is_news = not (state.get("by") == "hour" and reason in ("older", "repeated"))
         if is_news:
             self._tell(what, reason)
-        kept = {name: state[name] for name in ("day", "used_b", "asked", "failed") if name in state}
+        kept = {name: state[name] for name in _KEPT if name in state}
+        if state.get("by") == "iotda":
+            kept["owed"] = [what, reason]
         if what == "rolled_back":
             kept["failed"] = state.get("version")
         self._state = kept
         slots.save_state(kept)
         return _NEXT_S
+
+    async def _pay(self):
+        """Tell IoTDA what it waits for; where that does not come through, another round does it."""
+        iotda = borrow("ota_events")
+        text = VERSION
+        try:
+            with open(self._slot + "/bundle", "rb") as file:
+                text = (await self._verified(file)).facts()["text"]
+        except OSError:
+            pass  # it was flashed by cable
+        herald = self._herald
+        topic = getattr(herald.desk._profile, "events_up", None)
+        try:
+            if topic:
+                await herald.link.session.publish(topic, iotda.payload(self._state["owed"], text), 1, _ACK_MS)
+        except (MqttError, ModemError, OSError):
+            return
+        del self._state["owed"]
+        slots.save_state(self._state)
 
     # ---- asking at a set hour
 
@@ -177,7 +204,7 @@ class Round:
         into = _Sink(take)
         modem = self._herald.modem
         try:
-            size = await fetch.pull(modem, self._config.ca_file, state["url"], state.get("token"), begin, end, into.take)
+            size = await fetch.pull(modem, self._config, state["url"], state.get("token"), begin, end, into.take)
         finally:
             if into.has_some:
                 state["tries"] = 0
