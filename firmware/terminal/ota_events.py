@@ -25,7 +25,7 @@ _OF_STATE = {"confirmed": 0, "refused": 7, "rolled_back": 10}
 
 
 def payload(owed, version):
-    """Return the payload (bytes) of an event. owed: [state, reason] of an upgrade or ["version", None]. version: what runs, text."""
+    """Return the payload (bytes) of an event. owed: [state, reason] of an upgrade or ["version", None]. version: what runs."""
     state, reason = owed
     if state == "version":
         kind, paras = "version_report", {"sw_version": version, "fw_version": version}

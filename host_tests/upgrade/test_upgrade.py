@@ -30,13 +30,13 @@ def test_a_release_is_fetched_tried_and_confirmed_and_the_next_one_carries_only_
     assert upgrading.order(url) == "upgrade"
     upgrading.until("confirmed", version=7)
     assert upgrading.pointer() == "a"
-    second = release(tmp_path / "eight", 8, {"lib/terminal/phrases.mpy": None, "lib/terminal/lamp.mpy": b"other"}, base=first)
+    second = release(tmp_path / "eight", 8, {"lib/terminal/gcj02.mpy": None, "lib/terminal/more.mpy": b"more"}, base=first)
     assert second.stat().st_size < first.stat().st_size // 4
     upgrading.order(upgrading.serve(second))
     upgrading.until("confirmed", version=8)
     assert upgrading.pointer() == "b"
-    assert not (upgrading.world.flash / "b/lib/terminal/phrases.mpy").exists()
-    assert (upgrading.world.flash / "a/lib/terminal/phrases.mpy").exists()
+    assert not (upgrading.world.flash / "b/lib/terminal/gcj02.mpy").exists()
+    assert (upgrading.world.flash / "a/lib/terminal/gcj02.mpy").exists()
     assert set(upgrading.world.relay_edges()) <= {0, None}
 
 
