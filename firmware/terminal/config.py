@@ -147,7 +147,7 @@ def save(given, path="config.json"):
 
 def _read(path):
     with open(path, "rb") as file:
-        return file.read(_FILE_BYTES + 1)
+        return file.read(min(os.stat(path)[6], _FILE_BYTES) + 1)  # no more room than it takes: it is read in service too
 
 
 def _parse(data):

@@ -12,12 +12,16 @@ import os
 
 from micropython import const
 
+from terminal.store import get_blob
+
 ROOT = "."
 _STATE = "upgrade.json"
 _POINTER = "slot"
 _OURS = ("lib", "main.py")  # of the root, what a release has too
 _DIRECTORY = const(0x4000)
 _CHUNK_B = const(512)
+_RETIRED_B = const(64)
+_KEY_ID_B = const(8)
 _STATE_B = const(4096)
 _NOT_YET = const(-1)  # boots of a trial that has not begun
 
@@ -74,7 +78,7 @@ def load_state():
     """Return the upgrade's state, a dict; {} where there is none or it cannot be read."""
     try:
         with open(_STATE, "rb") as file:
-            state = json.loads(file.read(_STATE_B))
+            state = json.loads(file.read(min(_STATE_B, os.stat(_STATE)[6])))
     except (OSError, ValueError):
         return {}
     return state if isinstance(state, dict) else {}
@@ -83,6 +87,20 @@ def load_state():
 def save_state(state):
     """Keep the upgrade's state. Raises OSError."""
     rewrite(_STATE, json.dumps(state).encode())
+
+
+def retired(nvs):
+    """Return the ids of the keys that count no longer."""
+    ids = get_blob(nvs, "retired", _RETIRED_B) or b""
+    return [ids[at : at + _KEY_ID_B] for at in range(0, len(ids), _KEY_ID_B)]
+
+
+def retire(nvs, key_id):
+    """From now on this key counts no longer. Raises OSError."""
+    known = retired(nvs)
+    if key_id not in known:
+        nvs.set_blob("retired", b"".join(known + [key_id])[-_RETIRED_B:])
+        nvs.commit()
 
 
 def digest_of(path):

@@ -16,7 +16,7 @@ _MODULES = {
     "micropython", "modem", "os", "random", "re", "select", "ssl", "struct", "sys", "terminal", "time", "umqtt",
 }  # fmt: skip
 # Which MicroPython a release fits is asked there, not which port.
-ASKING_ALLOWED = {("terminal/upgrade.py", "sys", "implementation")}
+ASKING_ALLOWED = {("terminal/download.py", "sys", "implementation")}
 _ASKING = {("sys", "platform"), ("sys", "implementation"), ("os", "uname"), ("sys", "maxsize")}
 _TICKS = {"ticks_ms", "ticks_us", "ticks_cpu", "ticks_add"}
 _ORDER = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
