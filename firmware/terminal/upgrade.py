@@ -73,7 +73,11 @@ class Round:
             return await self._switch()
         if phase == "fetch":
             gc.collect()
-            return await borrow("download").Download(self).run()
+            try:
+                return await borrow("download").Download(self).run()
+            except MemoryError:
+                gc.collect()
+                return self.finish("failed", "no_memory")
         return self._ask_at_its_hour()
 
     # ---- what others are told
