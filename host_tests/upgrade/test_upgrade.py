@@ -125,6 +125,9 @@ def test_a_truncated_bundle_an_endless_and_an_older_one_are_refused(upgrading, t
     upgrading.order(upgrading.serve(long))
     upgrading.until("refused", reason="too_large")
     upgrading.order(upgrading.serve(whole, endless=True))
-    upgrading.until("confirmed")  # what follows the end is not read
+    upgrading.world.terminal_passes(60)
+    assert upgrading.pointer() is None
+    upgrading.order(upgrading.serve(whole))  # an order while another one goes on takes its place
+    upgrading.until("confirmed")
     upgrading.order(upgrading.serve(release(tmp_path / "six", 6)))
     upgrading.until("refused", reason="older")
