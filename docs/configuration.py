@@ -124,6 +124,27 @@ MEANINGS = {
         "Alarm from this chip temperature on, in °C; it ends 10 °C below.",
         "芯片温度达到此值（°C）报警，回落 10 °C 后解除。",
     ),
+    "ota_url": (
+        "HTTPS address that is asked for a release once a day; empty: only orders of the platform count.",
+        "每天查询升级包的 HTTPS 地址；留空则只接受平台下发的升级。",
+    ),
+    "ota_hour": (
+        "From this hour on (China's time) it is asked, or later that day when the terminal is switched on.",
+        "每天从此时（北京时间，整点）起查询；此时未通电则当天上电后查询。",
+    ),
+    "ota_bytes_per_day": (
+        "Bytes that upgrades may take over the air in a day, connections included; the rest waits for the next day.",
+        "升级每天最多使用的流量（字节，含建立连接）；超出部分次日继续。",
+    ),
+    "trial_s": (
+        "Seconds with a session up that a new release must serve before it counts; summed up over power cuts.",
+        "新版本试运行时长（秒，仅计在线时间，断电后累计）；期满才正式启用。",
+    ),
+    "signature_only": (
+        "Fetch releases also from a server that is named by its IP address, whose certificate proves nothing; the release's own "
+        "signature is checked in any case.",
+        "允许从以 IP 地址指定的服务器下载升级包（其证书无法校验）；升级包自身的签名始终校验。",
+    ),
     "outage_causes": (
         "Causes of being offline that count as an outage, after which the welder may be powered "
         "without an order. A refusal by the platform never counts. Empty: never.",

@@ -13,6 +13,8 @@ ANSWERS = (
     "cancelled|命令已被取消\n"  # cancelled by a later stop
     "contact_failed|已动作但触点未吸合\n"  # the contact did not follow
     "malformed|命令格式错误\n"  # the command cannot be read
+    "upgrade|已接受升级\n"  # an upgrade is under way from here on
+    "upgrading|升级正在切换或试运行\n"  # another upgrade waits to be switched to, or is on trial
 )
 
 

@@ -89,6 +89,7 @@ def _add_tasks(supervisor, parts, modem, link, desk, herald, speaker, lamp):
         place = Position(modem, ModemError, parts.clock, parts.config, desk.moment, desk.report, lambda: lock.powered)
         add("position", place.run, False)
         add("time", herald.keep_time, False)
+        add("upgrade", herald.upgrade, False)
 
 
 def make_modem(data, config):

@@ -120,7 +120,7 @@ def _history(store, data, now_s, is_power_on):
         return [], 0
     store.number, flags, crashes, count, begun_s, *unfinished = struct.unpack(_BOOTS, data)
     unfinished = unfinished[:count]
-    if flags & _OPEN and (store.intent is None or store.intent.startswith("vital")):
+    if flags & _OPEN and (store.intent is None or store.intent.startswith("vital")) and not _is_on_trial():
         unfinished.append(begun_s)
         crashes += 1 if flags & _MINIMAL else 0
     if is_power_on:
@@ -128,6 +128,15 @@ def _history(store, data, now_s, is_power_on):
         shift_s = now_s - max(unfinished + [begun_s])
         unfinished = [at + shift_s for at in unfinished]
     return unfinished, crashes
+
+
+def _is_on_trial():
+    """Return whether a release is on trial: then boot.py counts its crashes, and takes the one before in place of minimal mode."""
+    try:
+        with open("slot") as file:
+            return " " in file.read(32)
+    except OSError:
+        return False
 
 
 def _save(store, copies, flags, crashes, begun_s, unfinished):

@@ -54,6 +54,11 @@ FIELDS = (
     ("voice", "bool", True, None, None),
     ("service_phone", "word", "", 0, 20),
     ("overtemperature_c", "int", 85, 50, 110),
+    ("ota_url", "word", "", 0, 512),
+    ("ota_hour", "int", 3, 0, 23),
+    ("ota_bytes_per_day", "int", 1000000, 65536, 1000000000),
+    ("trial_s", "int", 1800, 60, 86400),
+    ("signature_only", "bool", False, None, None),
     ("outage_causes", "causes", _INTERLOCK.OUTAGE_CAUSES, _INTERLOCK.OUTAGE_CAUSES, None),
 ) + tuple(
     (name, "zero_or" if name in _INTERLOCK.MAY_BE_OFF else "int", default, low, high)
@@ -142,7 +147,7 @@ def save(given, path="config.json"):
 
 def _read(path):
     with open(path, "rb") as file:
-        return file.read(_FILE_BYTES + 1)
+        return file.read(min(os.stat(path)[6], _FILE_BYTES) + 1)  # no more room than it takes: it is read in service too
 
 
 def _parse(data):

@@ -61,7 +61,7 @@ class Desk:
         elif "event" in content:
             is_grave = content["event"]["cause"].startswith("emergency")
             rank, code = ALARM if is_grave else EVENT, protocol.HEARTBEAT
-        elif "restart" in content or "self_test" in content:
+        elif "restart" in content or "self_test" in content or "upgrade" in content:
             rank, code = EVENT, protocol.HEARTBEAT
         else:
             rank, code = POSITION, protocol.POSITION
@@ -81,16 +81,20 @@ class Desk:
         if request_id is None:
             told = profile.parse_event(topic, payload, clock.boot_ms())
             if told is None:
-                counters["strange"] += 1
+                if retained or b"$ota" not in payload or not borrow("order").event(self._herald, payload):
+                    counters["strange"] += 1
             else:
                 clock.set_ms(told[1], PLATFORM if self._parts.config.tls else "event")  # without TLS nobody proves who it is
             return
         counters["orders"] += 1
         try:
-            action, job, issued_ms, barred, out_of_service = protocol.parse_command(
-                profile.decode_command(payload), payload
-            )
+            action, job, issued_ms, barred, out_of_service = protocol.parse_command(profile.decode_command(payload), payload)
         except protocol.Malformed:
+            if b"upgrade" in payload and not retained:
+                answer = borrow("order").take(self._herald, profile.decode_command(payload))
+                if answer:
+                    self.answer(request_id, *answer)
+                    return
             counters["malformed"] += 1
             self.answer(request_id, 500, "malformed")
             return

@@ -24,6 +24,7 @@ _FLASH_S = const(60)
 _HOUR_MS = const(3600000)
 _TIME_HOURS = const(24)  # a crystal is off by some seconds a day
 _ENOENT = const(2)
+_FIRST_S = const(30)  # the session comes first
 
 
 class Herald:
@@ -47,6 +48,7 @@ class Herald:
         self._state = None
         self._was_online = False
         self._is_proved = False
+        self.is_ordered = False  # an upgrade was, just now
 
     def hear(self, effect):
         """Take an effect of the interlock's: a switching to report, or to announce, an alarm, an answer or an announcement."""
@@ -154,6 +156,17 @@ class Herald:
             if time_ms is not None:
                 self.parts.clock.set_ms(time_ms, "network")
                 hours = 0
+
+    async def upgrade(self):
+        """Optional: the rounds of an upgrade, for ever; the next one at once when one is ordered."""
+        wait_s = _FIRST_S
+        while True:
+            waited_s = 0
+            while waited_s < wait_s and not self.is_ordered:
+                await asyncio.sleep_ms(_ROUND_MS)
+                waited_s += 1
+            self.is_ordered = False
+            wait_s = await borrow("upgrade").carry_on(self, waited_s)
 
     async def run(self):
         """Vital: look at everything once a second, for ever."""

@@ -112,7 +112,8 @@ class _Watch:
 async def wrap(sock, hostname, authorities, timeout_ms):
     """Return a Tls over a connected Socket after a verified handshake.
 
-    hostname: text, as in the certificate. authorities: bytes of the trusted CAs, PEM or DER. Raises
+    hostname: text, as in the certificate. authorities: bytes of the trusted CAs, PEM or DER; None: anybody is believed, for what
+    is proved in another way. Raises
     Untrusted, OSError (ETIMEDOUT after timeout_ms) or what the socket raises; the socket stays the caller's.
     """
     gc.collect()  # mbedTLS wants 16 KiB in one piece
@@ -135,9 +136,10 @@ async def wrap(sock, hostname, authorities, timeout_ms):
 
 def _secured(stream, hostname, authorities):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.verify_mode = ssl.CERT_REQUIRED
+    context.verify_mode = ssl.CERT_NONE if authorities is None else ssl.CERT_REQUIRED
     try:
-        context.load_verify_locations(cadata=authorities)
+        if authorities is not None:
+            context.load_verify_locations(cadata=authorities)
     except (ValueError, OSError):
         raise Untrusted("ca_broken") from None
     try:

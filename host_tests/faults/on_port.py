@@ -40,7 +40,13 @@ def _records(options, tally):
     sweep_records.run(options, tally)
 
 
-_SWEEPS = {"outbox": _outbox, "config": _config, "records": _records}
+def _upgrade(options, tally):
+    from host_tests.faults import sweep_upgrade
+
+    sweep_upgrade.sweep(tally, options["stride"])
+
+
+_SWEEPS = {"outbox": _outbox, "config": _config, "records": _records, "upgrade": _upgrade}
 
 
 def main(name, options):

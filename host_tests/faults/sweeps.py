@@ -23,6 +23,7 @@ TABLE = (
     ("config", {}, False),
     ("config", {}, True),
     ("records", {}, False),
+    ("upgrade", {"stride": 3}, False),
 )
 
 

@@ -118,3 +118,9 @@ def test_the_books_know_a_record_that_nobody_gave():
     books = ledger.Ledger()
     books.came_out([(1, 1, 1, "FF", b'{"kind":"probe","mark":7}')])
     assert [name for name, _ in books.findings] == [ledger.INVENTED]
+
+
+def test_an_upgrade_leaves_the_old_release_or_the_new_one_after_any_cut(each_micropython):
+    result = sweeps.run("upgrade", {"stride": 9}, micropython=each_micropython)
+    assert result["findings"] == []
+    assert result["cuts_counted"] > 15
