@@ -8,10 +8,10 @@ import subprocess
 import sys
 import time
 
-from hanma import toolchain
+from hanma import stage, toolchain
 from host_tests.benchmarks import wire
 from host_tests.benchmarks.figures import median, percentile
-from host_tests.system.harness import RELAY_PIN, Platform, Process, World, free_port, mosquitto, staged_tree, wait_for
+from host_tests.system.harness import RELAY_PIN, Platform, Process, World, free_port, mosquitto, wait_for
 
 ORDERS = 300
 SOCKET_ORDERS = 100
@@ -109,13 +109,18 @@ def _listen(directory, kind):
         stack.callback(platform.close)
         command = [str(toolchain.micropython()), str(_LISTENER), kind, "127.0.0.1", str(port), platform.device_id]
         listener = stack.enter_context(
-            subprocess.Popen(command, cwd=staged_tree(), env=environment, stdout=subprocess.PIPE, text=True)
+            subprocess.Popen(command, cwd=_named_tree(directory), env=environment, stdout=subprocess.PIPE, text=True)
         )
         stack.callback(listener.kill)
         assert listener.stdout.readline() == "ready\n"
         log = PinLog(directory / "pins.log")
         log.edge(0)
         return [_one(platform, log, (number + 1) % 2) for number in range(SOCKET_ORDERS)]
+
+
+def _named_tree(directory):
+    """Return a staged tree with the firmware's own names in it: staging shortens those that the listener calls by name."""
+    return stage.stage("unix", directory / "tree", source=True).out
 
 
 def _start_broker(directory, port):
