@@ -120,6 +120,8 @@ class Download:
 
     async def _judged(self, found, slot, size):
         """Return the reason's code why a verified release is not for this terminal, or None."""
+        if found.facts()["kind"] != "tree":
+            return "bad_format"  # a whole image of MicroPython is put on by cable
         running, tree = 0, None
         try:
             with open(self._round.slot + "/bundle", "rb") as file:

@@ -26,6 +26,13 @@ def release(out, version, changes=None, base=None, key="A", plan=None):
     return out
 
 
+def image(out, version):
+    """Make a bundle of a whole MicroPython image, with nothing in it that would run; returns its path."""
+    plan = bundle.Plan(version=version, expires_ms=EXPIRES_MS, boards=("unix",), text=f"0.{version}")
+    bundle.build({"micropython.bin": b"\xe9" * 4096}, plan, forge.private("A"), out, kind="image")
+    return out
+
+
 class Upgrading:
     """`with Upgrading(tmp_path, …) as upgrading:`; options are those of `World`. world: it; the server serves one file."""
 
