@@ -247,7 +247,7 @@ def power_cut_at_work(world, findings):
 
 def full_flash(world, findings):
     """A file system without one free block: the terminal does its duty, its reports come, and it says what is the matter."""
-    burn.image(world.flash, world.chip.state / "flash.img", 160, is_full=True)
+    burn.image(world.flash, world.chip.state / "flash.img", 220, is_full=True)
     world.chip.power_on()
     if not online(world, findings, 1):
         return
@@ -260,7 +260,7 @@ def full_flash(world, findings):
 
 def flash_cuts(world, findings):
     """The power goes in the middle of a write to flash, again and again; the boot goes on and every number is explained."""
-    burn.image(world.flash, world.chip.state / "flash.img", 200)
+    burn.image(world.flash, world.chip.state / "flash.img", 260)
     world.chip.power_on()
     for boot, write in enumerate(_FLASH_WRITES, 1):
         if not online(world, findings, boot):

@@ -25,7 +25,7 @@ AGE = st.integers(-1, 10**9)
 
 def possible(ages):
     """Make five ages agree: nobody was still for longer than the state lasts, no wait for an emergency either."""
-    since_s, emergency_s, sum_s, still_s, unpowered_s = ages
+    since_s, emergency_s, sum_s, still_s, unpowered_s = max(0, ages[0]), *ages[1:]  # a state has always begun
     return [since_s, emergency_s, sum_s if emergency_s >= 0 else max(0, min(sum_s, since_s)), min(still_s, since_s), unpowered_s]
 
 
