@@ -25,6 +25,7 @@ _HOUR_MS = const(3600000)
 _TIME_HOURS = const(24)  # a crystal is off by some seconds a day
 _ENOENT = const(2)
 _FIRST_S = const(30)  # the session comes first
+_UPGRADE_B = const(12288)  # room for the code that looks what is to be done, and for the session beside it
 
 
 class Herald:
@@ -166,7 +167,10 @@ class Herald:
                 await asyncio.sleep_ms(_ROUND_MS)
                 waited_s += 1
             self.is_ordered = False
-            wait_s = await borrow("upgrade").carry_on(self, waited_s)
+            gc.collect()
+            wait_s = _FIRST_S  # without room for the code of an upgrade, which others need more, it waits
+            if gc.mem_free() > _UPGRADE_B:
+                wait_s = await borrow("upgrade").carry_on(self, waited_s)
 
     async def run(self):
         """Vital: look at everything once a second, for ever."""
