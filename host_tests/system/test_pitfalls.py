@@ -41,7 +41,7 @@ def test_every_pitfall_of_the_simulator_is_tried():
     assert {number for number, _, _ in PITFALLS} == set(range(1, 21))
 
 
-@pytest.mark.parametrize(("case", "family"), _chosen())
+@pytest.mark.parametrize(("case", "family"), list(_chosen()))
 def test_a_pitfall_costs_no_record_no_stop_and_no_movement_of_the_relay(lives, case, family):
     life = lives[case, family].result()
     story = f"{life.edges}\n{life.told()}\n{life.outcome.console()[-2000:]}"
