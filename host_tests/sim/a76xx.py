@@ -6,6 +6,7 @@ See `families.py` for what stands here.
 from host_tests.sim.a76xx_general import A76xxGeneral
 from host_tests.sim.a76xx_services import A76xxServices
 from host_tests.sim.cip import Cip
+from host_tests.sim.families import handlers
 
 NAME = "a76xx"
 FIRST_LINE = "*ATREADY: 1"
@@ -123,16 +124,7 @@ def parts(core):
 
 def commands(core):
     """Return {command: handler(kind, arguments)} of a modem that has its parts."""
-    table = {name: _nothing for name in _IGNORED.split(" ")}
-    for name, method in _GENERAL.items():
-        table[name] = getattr(core.general, method)
-    for part, names in _NAMED.items():
-        for name in names.split():
-            table["+" + name] = getattr(getattr(core, part), name.lower())
+    table = handlers(core, _GENERAL, _NAMED, _IGNORED)
     for name, key in _BARE.items():
         table[name] = lambda kind, arguments, key=key: [core.settings[key]]
     return table
-
-
-def _nothing(kind, arguments):
-    return None

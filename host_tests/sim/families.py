@@ -30,3 +30,23 @@ def named(name):
     path = "host_tests.sim." + name
     __import__(path)
     return sys.modules[path]
+
+
+def handlers(core, general, named, ignored, **more):
+    """Return {command: handler} for a family's commands(core).
+
+    general: {command: method of the general part}. named: {part: "COMMAND …"} whose methods have the command's name in small
+    letters; a part is an attribute of core or one of more. ignored: "COMMAND …" taken as they come (OK).
+    """
+    table = {name: _nothing for name in ignored.split(" ")}
+    for name, method in general.items():
+        table[name] = getattr(core.general, method)
+    for part, names in named.items():
+        owner = more.get(part) or getattr(core, part)
+        for name in names.split():
+            table["+" + name] = getattr(owner, name.lower())
+    return table
+
+
+def _nothing(kind, arguments):
+    return None

@@ -4,6 +4,7 @@ See `families.py` for what stands here. The engine is in `luat_core.py`, what th
 `luat_sockets.py` and `luat_services.py`.
 """
 
+from host_tests.sim.families import handlers
 from host_tests.sim.luat_core import LuatCore
 from host_tests.sim.luat_general import LuatGeneral
 from host_tests.sim.luat_links import NUMBERS
@@ -131,14 +132,4 @@ def parts(core):
 
 def commands(core):
     """Return {command: handler(kind, arguments)} of a modem that has its parts."""
-    table = {name: _nothing for name in _IGNORED.split(" ")}
-    for name, method in _GENERAL.items():
-        table[name] = getattr(core.general, method)
-    for part, names in _NAMED.items():
-        for name in names.split():
-            table["+" + name] = getattr(getattr(core, part), name.lower())
-    return table
-
-
-def _nothing(kind, arguments):
-    return None
+    return handlers(core, _GENERAL, _NAMED, _IGNORED)

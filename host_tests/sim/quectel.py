@@ -3,6 +3,7 @@
 See `families.py` for what stands here.
 """
 
+from host_tests.sim.families import handlers
 from host_tests.sim.quectel_general import QuectelGeneral
 from host_tests.sim.quectel_services import QuectelServices
 from host_tests.sim.quectel_sockets import Qi
@@ -143,20 +144,4 @@ def parts(core):
 
 def commands(core):
     """Return {command: handler(kind, arguments)} of a modem that has its parts."""
-    owners = {
-        "general": core.general,
-        "contexts": core.sockets.contexts,
-        "sockets": core.sockets,
-        "services": core.services,
-    }
-    table = {name: _nothing for name in _IGNORED.split(" ")}
-    for name, method in _GENERAL.items():
-        table[name] = getattr(core.general, method)
-    for part, names in _NAMED.items():
-        for name in names.split():
-            table["+" + name] = getattr(owners[part], name.lower())
-    return table
-
-
-def _nothing(kind, arguments):
-    return None
+    return handlers(core, _GENERAL, _NAMED, _IGNORED, contexts=core.sockets.contexts)

@@ -1,7 +1,7 @@
 """Each named fault of the simulated modem does what its text says, and nothing once it is used up."""
 
 import pytest
-from drivers.sim_world import ECHO, GOODBYE, SINK, World
+from drivers.sim_world import ECHO, GOODBYE, SINK, World, boot, fault, send_cip
 
 from host_tests.sim.faults import of_family
 
@@ -14,19 +14,6 @@ OPEN = 'AT+CIPOPEN=0,"TCP","platform.example",%d'
 def world():
     """A modem without delays whose data call stands, echo off."""
     return World().ready()
-
-
-def fault(world, name, match="", **params):
-    world.core.faults.set(name, True, None, match, params)
-
-
-def boot(world):
-    world.core.power(world.now, True)
-    return world.run()
-
-
-def send(world, data):
-    return world.say("AT+CIPSEND=0,%d" % len(data)), world.put(data)
 
 
 # fault, its parameters, command, what comes while it strikes
@@ -119,7 +106,7 @@ def test_cme_text_ignores_CMEE(world):
 def test_a_lost_URC_is_not_sent_but_the_data_are_there(world):
     world.say(OPEN % ECHO)
     fault(world, "urc_lost", match="+CIPRXGET: 1")
-    assert send(world, b"abc")[1] == OK + b"\r\n+CIPSEND: 0,3,3\r\n"
+    assert send_cip(world, b"abc")[1] == OK + b"\r\n+CIPSEND: 0,3,3\r\n"
     assert world.say("AT+CIPRXGET=4,0") == b"\r\n+CIPRXGET: 4,0,3\r\n" + OK
 
 
@@ -179,7 +166,7 @@ def test_dead_boot_needs_a_second_press():
 def test_the_prompt_may_look_otherwise(world, text):
     world.say(OPEN % SINK)
     fault(world, "prompt", text=text)
-    assert send(world, b"abc") == (text.encode(), OK + b"\r\n+CIPSEND: 0,3,3\r\n")
+    assert send_cip(world, b"abc") == (text.encode(), OK + b"\r\n+CIPSEND: 0,3,3\r\n")
 
 
 # fault, its parameters, prompt, what comes after the data, what the peer gets
@@ -199,7 +186,7 @@ SENDS = [
 def test_a_fault_of_the_send_shows_in_its_place(world, name, params, prompt, after, got):
     world.say(OPEN % SINK)
     fault(world, name, **params)
-    assert send(world, b"abc") == (prompt, after)
+    assert send_cip(world, b"abc") == (prompt, after)
     assert bytes(world.peers[0].got) == got
 
 
@@ -213,7 +200,7 @@ def test_a_missing_prompt_leaves_the_modem_in_command_mode(world):
 def test_a_restart_within_the_data_loses_them(world):
     world.say(OPEN % SINK)
     fault(world, "reboot_in_data")
-    prompt, after = send(world, b"abc")
+    prompt, after = send_cip(world, b"abc")
     assert prompt == b"\r\n>" and b"*ATREADY: 1" in after
     assert bytes(world.peers[0].got) == b""
 
@@ -353,7 +340,7 @@ def test_send_at_once_has_no_time_between_the_last_byte_and_OK():
 def test_a_dead_peer_is_told_by_nothing_but_its_silence(world):
     world.say(OPEN % ECHO)
     fault(world, "peer_dead")
-    assert send(world, b"abc")[1] == OK + b"\r\n+CIPSEND: 0,3,3\r\n"
+    assert send_cip(world, b"abc")[1] == OK + b"\r\n+CIPSEND: 0,3,3\r\n"
     world.peers[0].hang_up()
     assert world.run(600000) == b"" and bytes(world.peers[0].got) == b""
     assert world.say("AT+CIPACK=0") == b"\r\n+CIPACK: 3,0,0\r\n" + OK
@@ -363,7 +350,7 @@ def test_pdp_drift_lets_no_byte_pass_until_the_call_is_made_anew(world):
     world.say(OPEN % ECHO)
     fault(world, "pdp_drift")
     assert world.say("AT+NETOPEN?") == b"\r\n+NETOPEN: 1\r\n" + OK
-    assert send(world, b"abc")[1] == OK + b"\r\n+CIPSEND: 0,3,3\r\n"
+    assert send_cip(world, b"abc")[1] == OK + b"\r\n+CIPSEND: 0,3,3\r\n"
     world.say("AT+NETCLOSE")
     assert world.say("AT+NETOPEN") == OK + b"\r\n+NETOPEN: 0\r\n"
     assert world.say(OPEN % ECHO) == OK + b"\r\n+CIPOPEN: 0,0\r\n"

@@ -2,7 +2,7 @@
 
 import pytest
 from drivers.sim_luat import LuatWorld
-from drivers.sim_world import ECHO, GOODBYE, SINK
+from drivers.sim_world import ECHO, GOODBYE, SINK, boot, fault, send_cip
 
 from host_tests.sim.faults import PITFALLS, of_family
 
@@ -16,19 +16,6 @@ CONNECTED = OK + b"\r\n0, CONNECT OK\r\n"
 def world():
     """A modem without delays with an address, echo off."""
     return LuatWorld().ready()
-
-
-def fault(world, name, match="", **params):
-    world.core.faults.set(name, True, None, match, params)
-
-
-def boot(world):
-    world.core.power(world.now, True)
-    return world.run()
-
-
-def send(world, data):
-    return world.say("AT+CIPSEND=0,%d" % len(data)), world.put(data)
 
 
 # fault, its parameters, command, what comes while it strikes
@@ -208,7 +195,7 @@ def test_open_name_wants_an_address(world):
 def test_the_prompt_has_other_forms(world, text):
     world.say(START % SINK)
     fault(world, "prompt", text=text)
-    assert send(world, b"abc") == (text.encode(), b"\r\n0, SEND OK\r\n")
+    assert send_cip(world, b"abc") == (text.encode(), b"\r\n0, SEND OK\r\n")
 
 
 def test_no_prompt_leaves_the_modem_in_command_mode(world):
@@ -238,43 +225,43 @@ def test_send_at_once_answers_with_the_last_byte():
 def test_URCs_come_around_the_prompt(world):
     world.say(START % SINK)
     fault(world, "urc_before_prompt")
-    assert send(world, b"abc") == (URC + b"\r\n> ", b"\r\n0, SEND OK\r\n")
+    assert send_cip(world, b"abc") == (URC + b"\r\n> ", b"\r\n0, SEND OK\r\n")
     fault(world, "urc_after_prompt")
-    assert send(world, b"abc") == (b"\r\n> " + URC, b"\r\n0, SEND OK\r\n")
+    assert send_cip(world, b"abc") == (b"\r\n> " + URC, b"\r\n0, SEND OK\r\n")
 
 
 def test_send_fail_loses_the_data_and_says_so(world):
     world.say(START % SINK)
     fault(world, "send_fail")
-    assert send(world, b"abc")[1] == b"\r\n0, SEND FAIL\r\n"
+    assert send_cip(world, b"abc")[1] == b"\r\n0, SEND FAIL\r\n"
     assert bytes(world.peers[0].got) == b""
-    assert send(world, b"abc")[1] == b"\r\n0, SEND OK\r\n"
+    assert send_cip(world, b"abc")[1] == b"\r\n0, SEND OK\r\n"
 
 
 def test_send_silent_takes_the_data_and_says_nothing(world):
     world.say(START % SINK)
     fault(world, "send_silent")
-    assert send(world, b"abc")[1] == b""
+    assert send_cip(world, b"abc")[1] == b""
     assert bytes(world.peers[0].got) == b"abc" and world.say("AT") == OK
 
 
 def test_send_closed_closes_between_data_and_result(world):
     world.say(START % SINK)
     fault(world, "send_closed")
-    assert send(world, b"abc")[1] == b"\r\n0, CLOSED\r\n\r\n0, SEND FAIL\r\n"
+    assert send_cip(world, b"abc")[1] == b"\r\n0, CLOSED\r\n\r\n0, SEND FAIL\r\n"
 
 
 def test_a_restart_within_the_data_loses_them(world):
     world.say(START % SINK)
     fault(world, "reboot_in_data")
-    assert b"\r\nRDY\r\n" in send(world, b"abc")[1]
+    assert b"\r\nRDY\r\n" in send_cip(world, b"abc")[1]
     assert bytes(world.peers[0].got) == b""
 
 
 def test_peer_dead_goes_on_saying_SEND_OK(world):
     world.say(START % ECHO)
     fault(world, "peer_dead")
-    assert [send(world, b"abc")[1] for _ in range(2)] == [b"\r\n0, SEND OK\r\n"] * 2
+    assert [send_cip(world, b"abc")[1] for _ in range(2)] == [b"\r\n0, SEND OK\r\n"] * 2
     assert bytes(world.peers[0].got) == b"" and world.run(100000) == b""
 
 
@@ -299,7 +286,7 @@ def test_recv_mid_lost_forgets_a_notification_during_a_command():
 def test_a_lost_notification_leaves_the_data_readable(world):
     world.say(START % ECHO)
     fault(world, "urc_lost", match="+CIPRXGET: 1")
-    assert send(world, b"abc")[1] == b"\r\n0, SEND OK\r\n"
+    assert send_cip(world, b"abc")[1] == b"\r\n0, SEND OK\r\n"
     assert world.say("AT+CIPRXGET=4,0") == b"\r\n+CIPRXGET: 4,0,3\r\n" + OK
 
 
@@ -308,7 +295,7 @@ def test_recv_each_tells_every_arrival_once(world):
     fault(world, "recv_each")
     for mode in (1, 5):
         world.say("AT+CIPRXGET=%d" % mode)
-        assert [send(world, b"abc")[1].count(b"+CIPRXGET: 1,0") for _ in range(2)] == [1, 1]
+        assert [send_cip(world, b"abc")[1].count(b"+CIPRXGET: 1,0") for _ in range(2)] == [1, 1]
         world.say("AT+CIPRXGET=2,0,1460")
 
 

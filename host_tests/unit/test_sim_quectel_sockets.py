@@ -1,7 +1,7 @@
 """The simulated Quectel modem's data contexts and sockets, byte for byte."""
 
 import pytest
-from drivers.sim_world import CHIME, ECHO, FLOOD, GOODBYE, SINK, World
+from drivers.sim_world import CHIME, ECHO, FLOOD, GOODBYE, SINK, World, fault
 
 from host_tests.sim.links import RX_LIMIT
 
@@ -31,10 +31,6 @@ def send(world, data, number=0):
 def knob(world, part, name, *values):
     world.core.post(world.now, getattr(getattr(world.core, part), name), *values)
     return world.run()
-
-
-def fault(world, name, match="", **params):
-    world.core.faults.set(name, True, None, match, params)
 
 
 # --- data contexts ---------------------------------------------------------------------------------------

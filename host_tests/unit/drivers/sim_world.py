@@ -159,6 +159,22 @@ class World:
         return self.run(values[0] if verb == "run" else 0)
 
 
+def fault(world, name, match="", **params):
+    """Order a fault that strikes until it is taken back or used up."""
+    world.core.faults.set(name, True, None, match, params)
+
+
+def boot(world):
+    """Give the modem its power; return what it says at once."""
+    world.core.power(world.now, True)
+    return world.run()
+
+
+def send_cip(world, data):
+    """Send data on socket 0 in the words of SIMCom and Luat; return (prompt, what follows the data)."""
+    return world.say("AT+CIPSEND=0,%d" % len(data)), world.put(data)
+
+
 def run(case):
     """Run a case; return {"out": [hex], "events", "counters", "links", "peers"}."""
     world = World(
