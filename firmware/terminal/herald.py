@@ -14,6 +14,7 @@ from micropython import const
 
 from modem.at import ModemError
 from terminal.borrow import borrow
+from terminal.records import STATES
 
 _ROUND_MS = const(1000)
 _PROVED_S = const(60)
@@ -177,6 +178,8 @@ class Herald:
         self.voice.announce("welcome")
         problems = self.parts.problems
         self.alarms.note("config_broken", bool(problems), "; ".join(problems)[:200])
+        if self.parts.guard.interlock.state in STATES[2:]:  # one that outlived a reset, which may have come before it was told
+            self.alarms.note("emergency", True)
         while True:
             self.look()
             if self.beat:

@@ -102,8 +102,10 @@ def test_an_emergency_outlives_a_crash_with_its_alarm(tmp_path):
         world.sim.call("network", up=True)
         world.until_event(relay=1, cause="emergency")
         world.until_event(relay=1, cause="resumed")
-        world.until_alarm("emergency")
+        wait_for(lambda: 2 in [alarm["boot"] for alarm in world.platform.alarms("emergency")], world.story)  # told anew
         world.until_beat(state="HANDOVER")
+        world.platform.order(0)
+        assert world.until_alarm("emergency", ended=True)["boot"] == 2
 
 
 def test_without_time_to_resume_a_crash_locks(tmp_path):
