@@ -30,11 +30,11 @@ def status(
     if state is not None and state not in STATES:
         raise DeskError(f"{state}: {', '.join(STATES)}")
     with open_desk(site) as desk:
-        counts, screen = desk.store.counts(), Screen(lang)
+        counts, until_ms, screen = desk.store.counts(), desk.store.sending_until_ms(), Screen(lang)
         if as_json:
-            typer.echo(json.dumps(counts))
+            typer.echo(json.dumps(counts | ({"sending_until_ms": until_ms} if until_ms else {})))
         elif state is None and table is None:
-            screen.counts(counts)
+            screen.counts(counts, until_ms)
         else:
             key = desk.table(table).key if table else None
             screen.lines(desk.platform, desk.lines(state=state, table=key))
@@ -162,10 +162,10 @@ def adopt(
     """认领以前的 · Note rows as registered before this tool came, so that they are parents and are not sent again."""
     with open_desk(site) as desk:
         screen = Screen(lang)
-        result, new = desk.adopt(files, table)
+        result, became = desk.adopt(files, table)
         screen.result(result, False)
-        screen.tell(f"认领 {new} 条", f"{new} adopted")
-        raise typer.Exit(0 if result.fine else 1)
+        screen.adopted(became)
+        raise typer.Exit(3 if result.fine and became["busy"] else 0 if result.fine else 1)
 
 
 @command()

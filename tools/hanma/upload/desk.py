@@ -146,7 +146,8 @@ class Desk:
         return self._take_parts(parts, result or Result(), on_row, bodies=bodies)
 
     def adopt(self, paths, table=None):
-        """Note the sound records of the files as registered before this tool came; return (Result, how many were new)."""
+        """Note the sound records of the files as registered before this tool came; return (Result, what became
+        of them: a Counter of new, taken, known and busy, as Store.adopt tells them)."""
         taken = []
         result = self._take(paths, table, None, keep=taken.append, look=False)
         return result, self.store.adopt(taken)
@@ -292,33 +293,39 @@ class _Taking:
     def _row(self, table, row, checker):
         result, record = self._result, checker.record(row)
         result.read += 1
-        if record.sound:
-            self._sound(table, record)
+        put = self._sound(table, record) if record.sound else None
         told = [one for one in record.problems if (one.severity or one.rule.severity) != "note"]
-        result.notes += len(record.problems) - len(told)
+        notes = len(record.problems) - len(told)
+        if put:
+            self._waiting.append((put, notes))
+            self._settle(32)
+        else:
+            result.notes += notes
         result.sound += record.sound
         if told:
             result.faulty.append((row, Record(record.platform, record.table, {}, record.place, *_NONE, record.problems)))
 
     def _sound(self, table, record):
+        """Do with a sound record what is to be done; return the Future of its Put where it is put."""
         try:
             prepared = body.prepare(record, table, self._desk.site, self._desk.image if self._look else None)
         except _Stopped as stopped:
             record.problems += stopped.problems
-            return
+            return None
         self._known.note(prepared)
         if self._bodies:
             self._result.bodies.append(body.encode(prepared.body))
         if self._keep:
             self._keep(prepared)
-        if self._put:
-            self._waiting.append(self._put(prepared))
-            self._settle(32)
+        return self._put(prepared) if self._put else None
 
     def _settle(self, left):
-        """Count what became of the records put, but for so many that may still be on their way to the disk."""
+        """Count what became of the records put, but for so many that may still be on their way to the disk. What was tidied in a
+        row that is there already was told when it came."""
         while len(self._waiting) > left:
-            put = self._waiting.pop(0).result()
+            future, notes = self._waiting.pop(0)
+            put = future.result()
+            self._result.notes += 0 if put.outcome == "same" else notes
             if put.outcome == "correction":
                 self._result.held.append(put.id)
             else:
