@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Optional
 import typer
 from rich.table import Table
 
-from . import accounts, workbook
+from . import accounts, marking
 from .cli_base import Files, Lang, SiteOption, TableOption, command, open_desk
 from .desk import DeskError
 from .outbox import HELD, QUEUED, REFUSED, STATES, UNCERTAIN
@@ -54,7 +54,7 @@ def errors(
         screen.lines(desk.platform, lines)
         if out and lines:
             rows, records = accounts.exported(desk, lines)
-            workbook.mark(out, rows, records, lang)
+            marking.mark(out, rows, records, lang)
             screen.tell(f"已写入 {out}：退回的改好后用 add 再放入", f"wrote {out}: mend the refused ones and add them again")
         if any(one.state == UNCERTAIN for one in lines):
             screen.tell("不明的先到平台查，再用 decide 定", "look at the platform for the uncertain ones, then decide", "yellow")
@@ -190,7 +190,7 @@ def reconcile(
             )
         screen.out.print(shown)
         if out and account.missing:
-            workbook.mark(out, [row for row, _ in account.missing], [record for _, record in account.missing], lang)
+            marking.mark(out, [row for row, _ in account.missing], [record for _, record in account.missing], lang)
             screen.tell(f"缺的在 {out}", f"what is missing is in {out}")
         raise typer.Exit(1 if account.missing else 0)
 
