@@ -102,7 +102,7 @@ def _parts(path):
 
 class _Writer(WorksheetWriter):
     def __init__(self, sheet):
-        super().__init__(sheet, tempfile.TemporaryFile())
+        super().__init__(sheet, tempfile.TemporaryFile())  # noqa: SIM115 - cleanup closes it
 
     def cleanup(self):
         self.out.close()
