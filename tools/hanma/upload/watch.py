@@ -11,7 +11,7 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-from . import workbook
+from . import marking
 from .sending import worker
 
 TO_SEND, FAULTY, DONE = "待传", "有错", "已传"
@@ -45,7 +45,7 @@ class Folder:
         name = f"{datetime.now():%Y%m%d-%H%M%S}_{path.name}"
         if result.faulty and result.errors:
             marked = self._path / FAULTY / (Path(name).stem + ".xlsx")
-            workbook.mark(marked, [row for row, _ in result.faulty], [record for _, record in result.faulty], lang)
+            marking.mark(marked, [row for row, _ in result.faulty], [record for _, record in result.faulty], lang)
         unread = any(one.grave for one in result.problems)
         if unread:
             self._tell(name, result, lang)

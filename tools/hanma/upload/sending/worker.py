@@ -14,6 +14,7 @@ import socket
 import time
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 
 from hanma.upload.outbox import now_ms
 
@@ -22,6 +23,7 @@ from .transport import Answer
 
 _POLL_S = 1.0  # how soon a record that another process has put is seen
 _RECOVER_S = 30.0
+_PURGE_EVERY = 120  # recoveries: an hour
 _SPARE_S = 30.0  # a lease outlasts its request by this much, for two clocks that differ
 _MOST_BACK_OFF_S = 300.0
 _TROUBLE = 3  # server errors in a row that mean the platform and not a record
@@ -31,7 +33,8 @@ _PATIENCE_S = 10.0  # `once` waits for a retry that is due within this
 @dataclass
 class Summary:
     """What a run did: records that became accepted, refused, uncertain; and what stands afterwards: waiting (for a parent),
-    left (queued, or on its way elsewhere). resent: sent again after a lost answer. stopped: why the run ended early; wrong:
+    left (queued, or on its way elsewhere); elsewhere: those of them that another run sends, until_ms: when its last lease ends.
+    resent: sent again after a lost answer. stopped: why the run ended early; wrong:
     for something in the profile, which won't pass by itself; barred: table → the platform's words about a permission it did
     not give."""
 
@@ -41,6 +44,8 @@ class Summary:
     resent: int = 0
     waiting: int = 0
     left: int = 0
+    elsewhere: int = 0
+    until_ms: int | None = None
     stopped: str = ""
     wrong: bool = False
     barred: dict = field(default_factory=dict)
@@ -112,6 +117,8 @@ class _Worker:
         counts = await asyncio.to_thread(self._store.counts, self._client.platform)
         self._summary.waiting = counts["waiting"]
         self._summary.left = counts["queued"] + counts["sending"]
+        self._summary.elsewhere = counts["sending"]
+        self._summary.until_ms = await asyncio.to_thread(self._store.sending_until_ms, self._client.platform)
         return self._summary
 
     async def _until_done(self, tasks, stopping):
@@ -139,7 +146,9 @@ class _Worker:
             self._summary.uncertain -= min(self._summary.uncertain, sum(found.values()))
 
     async def _look_after(self):
-        while True:
+        for turn in count():
+            if turn % _PURGE_EVERY == 0:
+                await asyncio.to_thread(self._store.purge)
             await asyncio.sleep(_RECOVER_S)
             await self._recover()
 
