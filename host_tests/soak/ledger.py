@@ -176,10 +176,21 @@ def recoveries(lines):
 
 
 def heap(lines, day_ms):
-    """Return {"heap_day1_b", "heap_last_b"}: bytes in use after a collection, beyond the world's own at the life's start."""
-    samples = [line for line in lines if line[1] == "heap"]
-    first = [line for line in samples if line[0] < day_ms]
-    return {"heap_day1_b": first[-1][2] if first else None, "heap_last_b": samples[-1][2] if samples else None}
+    """Return {"heap_day1_b", "heap_last_b"}: the least that the terminal had in use, after a collection, on the first and on
+    the last day.
+
+    What was in use when the boot was over and the terminal gone is the world's, and subtracted.
+    """
+    days, looks = {}, []
+    for line in lines:
+        if line[1] == "heap":
+            looks.append(line)
+        elif line[1] == "world":
+            for ms, _, used in looks:
+                day = ms // day_ms
+                days[day] = min(used - line[2], days.get(day, used))
+            looks = []
+    return {"heap_day1_b": days[min(days)], "heap_last_b": days[max(days)]} if days else {}
 
 
 def nvs_erases(entries):
