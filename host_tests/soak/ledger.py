@@ -177,7 +177,7 @@ def recoveries(lines):
 
 def heap(lines, day_ms):
     """Return {"heap_day1_b", "heap_last_b"}: the least that the terminal had in use, after a collection, on the first and on
-    the last day.
+    the last day that were looked at.
 
     What was in use when the boot was over and the terminal gone is the world's, and subtracted.
     """
@@ -187,7 +187,7 @@ def heap(lines, day_ms):
             looks.append(line)
         elif line[1] == "world":
             for ms, _, used in looks:
-                day = ms // day_ms
+                day = (ms - 1) // day_ms  # the last look is when the last day ends
                 days[day] = min(used - line[2], days.get(day, used))
             looks = []
     return {"heap_day1_b": days[min(days)], "heap_last_b": days[max(days)]} if days else {}

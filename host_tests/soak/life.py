@@ -232,9 +232,10 @@ class Life:
             self.note("down", "rival")
 
     def _heap(self):
-        """Look at the heap, without the borrowed modules that are kept here and would not be on a chip."""
-        self._borrowed.clear()
-        self.note("heap", _in_use())
+        """Look at the heap in undisturbed service, without the borrowed modules that are kept here and would not be on a chip."""
+        if self._is_undisturbed:
+            self._borrowed.clear()
+            self.note("heap", _in_use())
 
     def _broker_runs(self, runs):
         for connection in list(self.broker.connections):
