@@ -28,14 +28,13 @@ _LAST = (
     "recovery_max_s",
     "heap_day1_b",
     "heap_last_b",
+    "heap_growth_b",
     "flash_erases",
     "family",
     "seed",
 )
 _TROUBLES = {"sims_pulled": ["set_sim", "absent"], "rivals": ["rival", True], "contacts_stuck": ["stick", True]}
-# From the first day to the last. The last 32 orders with their answers fill up in the first week, 2.5 KB; a look sees 1.5 KB more or
-# less of what is under way.
-HEAP_GROWTH_MOST_B = 4096
+HEAP_GROWTH_MOST_B = 2048  # over a month or a boot; the lows of quiet looks lie within 1.5 KB of each other
 _ALARMS = ("tamper", "contact_stuck", "welding_while_unpowered", "records_dropped")
 
 
@@ -87,7 +86,8 @@ def settings_text():
         + f"Data files on VfsLfs2 of {4 * run.FLASH_BLOCKS} KiB, so small that an outage of days fills it, with counted erases;"
         " NVS erases are reckoned: one for each 126 entries written.\n"
         "recovery_max_s: end of the last fault to the login. Heap: the terminal's alone, the least of a day's looks in"
-        " undisturbed service after a collection; what is in use when a boot is over and the terminal gone is the world's, and subtracted."
+        " undisturbed service after a collection; what is in use when a boot is over and the terminal gone is the"
+        " world's, and subtracted. heap_growth_b: in one boot, from its earlier half to its later one."
     )
 
 
@@ -111,9 +111,12 @@ def report(found, observer, took_s):
 def broken(found):
     """Return what makes the month fail, as texts: laws, lost records, a stuck contact not told of, a heap that grew."""
     texts = [f"{name} {found[name]}" for name in ("violations", "records_lost", "stuck_untold") if found[name]]
-    grown_b = found["heap_last_b"] - found["heap_day1_b"]
-    if grown_b > HEAP_GROWTH_MOST_B:
-        texts.append(f"the terminal's heap has grown by {grown_b} bytes, {HEAP_GROWTH_MOST_B} are allowed")
+    if found["heap_last_b"] is None:
+        return [*texts, "the heap was never looked at"]
+    growths = {"in a boot": found["heap_growth_b"], "since the first day": found["heap_last_b"] - found["heap_day1_b"]}
+    for when, grown_b in growths.items():
+        if grown_b > HEAP_GROWTH_MOST_B:
+            texts.append(f"the terminal's heap has grown by {grown_b} bytes {when}, {HEAP_GROWTH_MOST_B} are allowed")
     return texts
 
 

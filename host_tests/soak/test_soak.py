@@ -56,15 +56,15 @@ def test_no_byte_is_dropped_and_the_firmware_never_resets_itself(day):
 
 def test_the_heap_is_the_terminal_s_own(day):
     assert 50_000 < day[1]["heap_last_b"] < 120_000
+    assert broken(day[1]) == []
 
 
 def test_a_terminal_that_keeps_something_of_each_heartbeat_fails_the_month(tmp_path, micropython32):
     firmware = mutation.copy(tmp_path / "firmware", [_LEAK], name="the leak")
     tree = campaigns.staged(firmware, tmp_path / "tree", source=False)
-    month, seen = run.live(2, _SEED, tmp_path / "days", tree=tree)
+    month, seen = run.live(1, _SEED, tmp_path / "day", tree=tree)
     reasons = broken(figures(month, seen)[0])
-    assert len(reasons) == 1
-    assert "heap has grown" in reasons[0]
+    assert reasons and all("heap has grown" in reason for reason in reasons)
 
 
 def test_the_observer_sees_through_a_terminal_with_other_limits_than_it_should_have(tmp_path, micropython32):
