@@ -1,6 +1,7 @@
 """Defects planted in a copy of the firmware, each with the campaign that must find it and the name of the finding.
 
-A mutant is caught when that campaign reports a finding of that name; a terminal that merely breaks down is not enough.
+A mutant is caught when that campaign reports a finding of that name; a terminal that merely breaks down is not enough. A scene
+on a busy host may break down before it comes to its finding: it survives only when the scene was played some times without.
 """
 
 import tempfile
@@ -10,6 +11,7 @@ from host_tests.faults import campaigns, mutation, sweeps
 from host_tests.faults.mutation import Edit
 
 _SCENE = "scene"
+_TRIES = 3
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,7 @@ MUTANTS = (
         "wait_s = settings[_FAIL_OPEN_S]",
         "wait_s = settings[_FAIL_OPEN_S] // 2",
         _SCENE,
-        "emergency",
+        "emergency_in_time",
         "emergency_too_early",
     ),
     _mutant(
@@ -178,7 +180,7 @@ MUTANTS = (
         "self._sum_s += self.now - self._quiet_since",
         "self._sum_s = 0",
         _SCENE,
-        "flapping_link",
+        "handover_over_flaps",
         "handover_restarted",
     ),
     # resets
@@ -281,9 +283,18 @@ def run(mutant):
     with tempfile.TemporaryDirectory(prefix="hanma-mutant-") as directory:
         firmware = mutation.copy(f"{directory}/firmware", mutant.edits, name=f"mutant {mutant.name!r}")
         if mutant.campaign == _SCENE:
-            found = [row[1:] for row in campaigns.run(mutant.target, firmware=firmware)["found"]]
+            found = _played(mutant, firmware)
         else:
             result = sweeps.run(mutant.campaign, mutant.target, firmware=firmware)
             found = [[name, ""] for name in result["names"]] + result["findings"]
     names = sorted({name for name, _ in found})
     return mutant.finding in names, names, [text for _, text in found if text]
+
+
+def _played(mutant, firmware):
+    """Play the mutant's scene until it finds what it must, some times at most; return the last [[name, text], ...]."""
+    for _ in range(_TRIES):
+        found = [row[1:] for row in campaigns.run(mutant.target, firmware=firmware)["found"]]
+        if mutant.finding in [name for name, _ in found]:
+            break
+    return found

@@ -169,7 +169,7 @@ def ban_and_power_cut(world, findings):
 
 
 def _stays_unpowered(world, findings, name):
-    world.terminal_passes(_WAIT_S + 100)
+    world.terminal_passes(_WAIT_S + 200)  # the terminal takes up to 80 s to find out
     findings.unless(not was_powered_since(world, 0), RELAY, name, world.relay_edges())
     world.sim.call("network", up=True)
     online(world, findings, 2)

@@ -2,9 +2,9 @@
 
 import json
 import os
-import subprocess
 
 from hanma import toolchain
+from host_tests.faults import children
 
 ROOT = toolchain.ROOT
 _PORT = ROOT / "host_tests" / "port"
@@ -49,9 +49,7 @@ def run(name, options, firmware=None, micropython=None, timeout_s=PATIENCE_S):
     program = _PROGRAM.format(path=path, program=str(ROOT / "host_tests" / "faults" / "on_port.py"))
     command = [str(micropython or toolchain.micropython()), "-X", f"heapsize={_HEAP}", "-c", program]
     environment = dict(os.environ, HANMA_PORT="")
-    done = subprocess.run(
-        [*command, name, json.dumps(options)], env=environment, capture_output=True, text=True, timeout=timeout_s, check=False
-    )
+    done = children.run([*command, name, json.dumps(options)], timeout_s, env=environment)
     if done.returncode or not done.stdout.strip():
         raise SweepError(f"{name} {options}: status {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
     return json.loads(done.stdout.splitlines()[-1])

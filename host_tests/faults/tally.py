@@ -24,6 +24,7 @@ class Campaign:
 
     def __init__(self, seed):
         self.seed = seed
+        self.left = 0  # so many have not been run, when it was interrupted
         self.rows = []
         self.failures = []  # texts, for people
         self.failed_seeds = []
@@ -64,7 +65,7 @@ class Campaign:
     def figures(self):
         """Return the sums, by the names of FIGURES, and the seeds of what failed."""
         sums = {key: sum(row[2].get(key, 0) for row in self.rows) for key in FIGURES}
-        return {**sums, "failed_seeds": self.failed_seeds, "seed": self.seed}
+        return {**sums, "failed_seeds": self.failed_seeds, "seed": self.seed, "left": self.left}
 
     def wrong(self):
         """Return what makes the campaign fail, as texts; empty when all is well."""
