@@ -52,7 +52,7 @@ _ATTACKS = (
     ("one changed byte", "old", "one_byte", "refused", "mixed_files", {}),
     ("truncated", "old", "full", "refused", "truncated", {"manner": "truncated"}),
     ("truncated, the size a lie", "old", "full", "failed", "unreachable", {"manner": "cut short"}),
-    ("truncated in the head", "old", "head", "failed", "unreachable", {}),
+    ("truncated in the head", "old", "head", "refused", "truncated", {}),
     ("nothing", "old", "nothing", "failed", "unreachable", {}),
     ("rubbish", "old", "rubbish", "refused", "bad_format", {}),
     ("endless rubbish", "old", "full", "refused", "bad_format", {"manner": "endless rubbish"}),

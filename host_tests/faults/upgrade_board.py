@@ -15,7 +15,7 @@ import vfs
 from host_tests.faults.flash import AFTER, Flash, PowerCut
 
 ROOT = "/upgrade_board"
-BLOCKS = 96
+BLOCKS = 112  # the reserve that an upgrade leaves is 48 of them
 URL = "https://release.example/bundle"
 BEGAN_S = 1_800_000_000
 _HARD, _POWER_ON = 2, 1
