@@ -32,6 +32,6 @@ TREES = {
     "new": _NEW,
     "next": _NEXT,
     "crashing": dict(_NEW, **{"main.py": b"raise RuntimeError\n"}),
-    "large": dict(_NEW, **{"main.py": _main("large", 100), "lib/terminal/app.mpy": _bytes(4, 45000), "lib/tables.mpy": _bytes(5, 70000)}),
+    "large": dict(_NEW, **{"main.py": _main("large", 9), "lib/terminal/app.mpy": _bytes(4, 45000), "lib/b.mpy": _bytes(5, 70000)}),
 }
 STALE = {"main.py": b"stale", "lib/old/gone.mpy": _bytes(6, 5000), "bundle": b"of another release", "part": b"half of it"}

@@ -31,7 +31,7 @@ def _made():
     carried = [name for name in following if new.get(name) != following[name]]
     base = [7, forge.tree(new)]
     files_at = len(full) - sum(map(len, new.values()))
-    made = {
+    return {
         "release.keys": forge.public("A") + forge.public("B"),
         "full": full,
         "difference": _bundle(following, carried, version=8, base=base, follows=7),
@@ -45,7 +45,7 @@ def _made():
         "unknown_key": _bundle(new, key="C"),
         "other_board": _bundle(new, boards=["another"]),
         "other_micropython": _bundle(new, micropython=["1.2"]),
-        "older": _bundle(new, version=6),
+        "older": _bundle(following, version=6),
         "expired": _bundle(new, expires_ms=1000),
         "follows": _bundle(new, follows=3),
         "other_base": _bundle(following, carried, version=8, base=[7, "00" * 32]),
@@ -59,7 +59,6 @@ def _made():
         "nothing": b"",
         "head": full[:300],
     }
-    return made
 
 
 def _bundle(files, carried=None, **facts):

@@ -1,7 +1,8 @@
 """The whole upgrade, from the order to the confirmation: cut at every write, cut at every range, and under every attack.
 
 For MicroPython; on a real LittleFS, with the terminal's own boot.py (see `upgrade_board`). What runs is the old release or the new
-one, whole, at every boot; once the fault has ended the upgrade comes to its end. An attack leaves the old one, and its reason is told.
+one, whole, at every boot; once the fault has ended the upgrade comes to its end. An attack leaves the
+old one, and its reason is told.
 """
 
 import gc
@@ -169,15 +170,14 @@ def _cut_everywhere(world, tally, name, stride):
 def _network(world, tally, options):
     content = world.bundle("large")
     uncut = _fetched(world, tally, content, "uncut", {})
-    for number in range(1, uncut.asked + 1):
-        for place in _PLACES:
-            for manner in (CLOSED, GONE):
-                where = "range %d cut after %s B, %s" % (number, place, manner)
-                server = _fetched(world, tally, content, where, {"cut": (number, place, manner)})
-                tally.count("upgrade_network_cuts", server.was_cut)
-                again_b = server.sent_b - uncut.sent_b
-                if again_b > _RANGE_B:
-                    tally.find("network", where, "twice", "%d B came twice" % again_b)
+    cuts = [(number, place, manner) for number in range(1, uncut.asked + 1) for place in _PLACES for manner in (CLOSED, GONE)]
+    for cut in cuts[:: options.get("stride", 1)]:
+        where = "range %d cut after %s B, %s" % cut
+        server = _fetched(world, tally, content, where, {"cut": cut})
+        tally.count("upgrade_network_cuts", server.was_cut)
+        again_b = server.sent_b - uncut.sent_b
+        if again_b > _RANGE_B:
+            tally.find("network", where, "twice", "%d B came twice" % again_b)
     for piece_b in (4000, 9999, 30000):
         server = _fetched(world, tally, content, "every range cut after %d B" % piece_b, {"piece_b": piece_b})
         tally.count("upgrade_network_cuts", server.asked - 1)

@@ -12,6 +12,7 @@ from host_tests.faults import releases
 ROOT = toolchain.ROOT
 _PORT = ROOT / "host_tests" / "port"
 _HEAP = "256M"
+_HEAPS = {"upgrade": "16M"}  # it collects at each range, and a large heap takes long
 PATIENCE_S = 300  # host seconds for one sweep of the short form
 _PROGRAM = "import sys; sys.path[:] = {path!r}; execfile({program!r})"
 
@@ -26,8 +27,8 @@ TABLE = (
     ("config", {}, False),
     ("config", {}, True),
     ("records", {}, False),
-    ("upgrade", {"kind": "power", "stride": 3}, False),
-    ("upgrade", {"kind": "network"}, False),
+    ("upgrade", {"kind": "power", "stride": 8}, False),
+    ("upgrade", {"kind": "network", "stride": 3}, False),
     ("upgrade", {"kind": "attacks"}, False),
 )
 
@@ -59,7 +60,7 @@ def run(name, options, firmware=None, micropython=None, timeout_s=PATIENCE_S):
 def _run(name, options, firmware, micropython, timeout_s):
     path = ["", str(_PORT), str(firmware), ".frozen", str(ROOT), str(toolchain.umqtt_simple())]
     program = _PROGRAM.format(path=path, program=str(ROOT / "host_tests" / "faults" / "on_port.py"))
-    command = [str(micropython or toolchain.micropython()), "-X", f"heapsize={_HEAP}", "-c", program]
+    command = [str(micropython or toolchain.micropython()), "-X", f"heapsize={_HEAPS.get(name, _HEAP)}", "-c", program]
     environment = dict(os.environ, HANMA_PORT="")
     done = subprocess.run(
         [*command, name, json.dumps(options)], env=environment, capture_output=True, text=True, timeout=timeout_s, check=False

@@ -100,7 +100,7 @@ class _Ran:
 _machine, _esp32, _ran = _Machine(), _Esp32(), _Ran()
 sys.modules["machine"], sys.modules["esp32"], sys.modules["hanma_ran"] = _machine, _esp32, _ran
 
-from terminal import bundle, config, download, fetch, http, landing, slots, upgrade  # noqa: E402 - after the chip's modules
+from terminal import config, download, fetch, slots, upgrade  # noqa: E402 - after the chip's modules
 
 _ROOMS = {"config": config, "download": download}
 _BOOT = download.__file__.replace("terminal/download.py", "boot.py")
@@ -375,6 +375,3 @@ def image_of(files, blocks=BLOCKS):
     finally:
         vfs.umount(ROOT)
     return bytes(flash.image)
-
-
-ALL = (bundle, http, landing)  # kept, or each round would import them anew
