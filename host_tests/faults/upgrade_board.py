@@ -106,11 +106,16 @@ _ROOMS = {"config": config, "download": download}
 _BOOT = download.__file__.replace("terminal/download.py", "boot.py")
 
 
-class _Borrow:
-    """`terminal.borrow` for what is here: nothing is imported anew."""
+def _borrow(name):
+    """Stand in for `terminal.borrow.borrow`: nothing is imported anew."""
+    return _ran if name == "start" else _ROOMS[name]
 
-    def borrow(self, name):
-        return _ran if name == "start" else _ROOMS[name]
+
+class _Borrow:
+    """`terminal.borrow`; an attribute of its own, for some MicroPythons import no method."""
+
+    def __init__(self):
+        self.borrow = _borrow
 
 
 class _NoWait:
@@ -118,7 +123,7 @@ class _NoWait:
         return None
 
 
-upgrade.borrow = _Borrow().borrow
+upgrade.borrow = _borrow
 download.asyncio = _NoWait()
 
 
