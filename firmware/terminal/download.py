@@ -15,7 +15,7 @@ from terminal.tls import Untrusted
 
 _WAIT_S = const(60)
 _NEXT_S = const(1)
-_AGAIN_S = const(10)  # after a range that was cut; doubled each time that not a byte came
+_AGAIN_S = const(10)  # after a range that was cut; doubled each time that hardly a byte came
 _IDLE_S = const(3600)
 _DAY_S = const(86400)
 _RANGE_B = const(32768)
@@ -23,7 +23,8 @@ _BEGINNING_B = const(16384)
 _CONNECTION_B = const(6144)  # handshake with a chain of three, request and head, both ways
 _RESERVE_B = const(196608)  # of flash, for what waits in the outbox and for settings
 _HEAP_B = const(8192)  # what a range takes beside this code
-_TRIES = const(48)  # failures in a row without a byte: two days
+_TRIES = const(48)  # failures in a row: two days
+_PROGRESS_B = const(1024)  # a range that brings less has failed too: a server that drips would hold an order for ever
 _KEYS = "release.keys"
 _ENOSPC = const(28)
 
@@ -84,7 +85,7 @@ class Download:
         try:
             size = await fetch.pull(modem, self._round.config, state["url"], state.get("token"), begin, end, into.take)
         finally:
-            if into.has_some:
+            if into.taken_b >= _PROGRESS_B:
                 state["tries"] = 0
                 slots.save_state(state)
         return True, size
@@ -189,15 +190,15 @@ class _Flash(Exception):
 
 
 class _Sink:
-    """Hands bytes on to take, whose OSErrors are told from the network's. has_some: whether there were any."""
+    """Hands bytes on to take, whose OSErrors are told from the network's. taken_b: how many came."""
 
     def __init__(self, take):
-        self.has_some = False
+        self.taken_b = 0
         self._take = take
 
     def take(self, chunk):
         """See fetch.pull()."""
-        self.has_some = True
+        self.taken_b += len(chunk)
         try:
             return self._take(chunk)
         except OSError as error:

@@ -33,6 +33,13 @@ _ADDING = {"cases": ["adding"]}
 _INTERVAL = "self._unpowered_at is not None and self._unpowered_at + self._settings[_SWITCH_MIN_INTERVAL_S] > self.now:"
 _FAIL_OPEN = "if outage is None or self.barred or self.refused or self.is_out_of_service:"
 
+_CUTS = ("upgrade", {"kind": "power", "cases": ["full"], "stride": 1000})
+
+
+def _attack(name, finding):
+    return "upgrade", {"kind": "attacks", "cases": [name]}, finding
+
+
 MUTANTS = (
     # the outbox
     _mutant(
@@ -274,6 +281,72 @@ MUTANTS = (
         "config",
         {},
         "config",
+    ),
+    # upgrades
+    _mutant(
+        "does not check the signature",
+        "terminal/bundle.py",
+        'if signature >= modulus or power.to_bytes(KEY_B, "big") != wanted:',
+        "if signature >= modulus:",
+        *_attack("wrong signature", "accepted"),
+    ),
+    _mutant(
+        "looks for the digest only in the signature",
+        "terminal/bundle.py",
+        'power.to_bytes(KEY_B, "big") != wanted:',
+        'digest not in power.to_bytes(KEY_B, "big"):',
+        *_attack("loose padding", "accepted"),
+    ),
+    _mutant(
+        "takes an older release",
+        "terminal/bundle.py",
+        'if facts["version"] <= running:',
+        'if facts["version"] <= 0:',
+        *_attack("roll-back to an older release", "accepted"),
+    ),
+    _mutant(
+        "takes an expired release",
+        "terminal/bundle.py",
+        'if now_ms is not None and now_ms > facts["expires_ms"]:',
+        "if now_ms is not None and now_ms < 0:",
+        *_attack("freeze: expired", "accepted"),
+    ),
+    _mutant(
+        "obeys a retired key",
+        "terminal/bundle.py",
+        "key_id_of(key) == self.key_id and self.key_id not in retired:",
+        "key_id_of(key) == self.key_id:",
+        *_attack("retired key", "accepted"),
+    ),
+    _mutant(
+        "compares sizes, not hashes",
+        "terminal/landing.py",
+        "if slots.digest_of(self._part) != self._row[1:3]:",
+        "if slots.digest_of(self._part)[0] != self._row[1]:",
+        *_attack("one changed byte", "not_whole"),
+        Edit(
+            "terminal/landing.py",
+            'if slots.digest_of(self._slot + "/" + name) == (size, digest):',
+            'if slots.digest_of(self._slot + "/" + name)[0] == size:',
+        ),
+        Edit("terminal/bundle.py", "if self._sum.digest() != self._wanted:", "if self._sum.digest() is None:"),
+    ),
+    _mutant(
+        "does not count the crashes of a trial",
+        "boot.py",
+        "(machine.reset_cause() != machine.PWRON_RESET)",
+        "0",
+        "upgrade",
+        {"kind": "power", "cases": ["roll-back"], "stride": 1000},
+        "trial",
+    ),
+    _mutant(
+        "switches without a trial",
+        "terminal/slots.py",
+        '("%s %s" % (slot, before)).encode()',
+        "slot.encode()",
+        *_CUTS,
+        "untried",
     ),
 )
 

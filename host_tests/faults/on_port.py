@@ -43,7 +43,7 @@ def _records(options, tally):
 def _upgrade(options, tally):
     from host_tests.faults import sweep_upgrade
 
-    sweep_upgrade.sweep(tally, options["stride"])
+    sweep_upgrade.sweep(tally, options)
 
 
 _SWEEPS = {"outbox": _outbox, "config": _config, "records": _records, "upgrade": _upgrade}

@@ -2,13 +2,16 @@
 
 import json
 import os
+import pathlib
+import tempfile
 
 from hanma import toolchain
-from host_tests.faults import children
+from host_tests.faults import children, releases
 
 ROOT = toolchain.ROOT
 _PORT = ROOT / "host_tests" / "port"
 _HEAP = "256M"
+_HEAPS = {"upgrade": "16M"}  # it collects at each range, and a large heap takes long
 PATIENCE_S = 300  # host seconds for one sweep of the short form
 _PROGRAM = "import sys; sys.path[:] = {path!r}; execfile({program!r})"
 
@@ -23,7 +26,9 @@ TABLE = (
     ("config", {}, False),
     ("config", {}, True),
     ("records", {}, False),
-    ("upgrade", {"stride": 3}, False),
+    ("upgrade", {"kind": "power", "stride": 8}, False),
+    ("upgrade", {"kind": "network", "stride": 3}, False),
+    ("upgrade", {"kind": "attacks"}, False),
 )
 
 
@@ -45,9 +50,16 @@ def planned(is_long, seed):
 def run(name, options, firmware=None, micropython=None, timeout_s=PATIENCE_S):
     """Run a sweep and return its result, a dict. firmware: a copy of firmware/. Raises SweepError."""
     firmware = firmware or ROOT / "firmware"
+    with tempfile.TemporaryDirectory(prefix="hanma-sweep-") as directory:
+        if name == "upgrade":
+            releases.write(pathlib.Path(directory))
+        return _run(name, dict(options, directory=directory), firmware, micropython, timeout_s)
+
+
+def _run(name, options, firmware, micropython, timeout_s):
     path = ["", str(_PORT), str(firmware), ".frozen", str(ROOT), str(toolchain.umqtt_simple())]
     program = _PROGRAM.format(path=path, program=str(ROOT / "host_tests" / "faults" / "on_port.py"))
-    command = [str(micropython or toolchain.micropython()), "-X", f"heapsize={_HEAP}", "-c", program]
+    command = [str(micropython or toolchain.micropython()), "-X", f"heapsize={_HEAPS.get(name, _HEAP)}", "-c", program]
     environment = dict(os.environ, HANMA_PORT="")
     done = children.run([*command, name, json.dumps(options)], timeout_s, env=environment)
     if done.returncode or not done.stdout.strip():
