@@ -52,6 +52,11 @@ class Upgrading:
     def __exit__(self, *details):
         self._stack.__exit__(*details)
 
+    def configure(self, **settings):
+        """Change settings of the terminal, which takes them at its next boot."""
+        path = self.world.flash / "config.json"
+        self.world.write_config({**json.loads(path.read_text()), **settings})
+
     def started(self, path, **options):
         """Serve the bundle as serve() does, power on, wait for the session; returns the address."""
         url = self.serve(path, **options)
@@ -72,9 +77,9 @@ class Upgrading:
             self.behave(**behaviour)
         return f"https://localhost:{self.port}/{path.name}"
 
-    def behave(self, **behaviour):
-        """Change what the server does wrong."""
-        return self._control("behaviour", json.dumps(behaviour).encode())
+    def behave(self, port=None, **behaviour):
+        """Change what a server does wrong; port: see asked()."""
+        return self._control("behaviour", json.dumps(behaviour).encode(), port)
 
     def asked(self, port=None):
         """Return what a server was asked for, oldest first; of the one started last where no other's port is given."""
