@@ -81,9 +81,10 @@ class Download:
         state["tries"] = state.get("tries", 0) + 1
         slots.save_state(state)
         into = _Sink(take)
+        url = state["url"]
         modem = self._round.herald.modem
         try:
-            size = await fetch.pull(modem, self._round.config, state["url"], state.get("token"), begin, end, into.take)
+            size = await fetch.pull(modem, self._round.config, url, slots.token_for(self._round.nvs, url), begin, end, into.take)
         finally:
             if into.taken_b >= _PROGRESS_B:
                 state["tries"] = 0

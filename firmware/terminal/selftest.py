@@ -38,6 +38,7 @@ def run(up_s=90, rsrp_least_dbm=_RSRP_LEAST_DBM):
     """
     parts = borrow("start").begin()
     parts.store.mark_intent("selftest")
+    borrow("slots").excuse(parts.store._nvs)
     asyncio.run(_alone(parts, up_s, rsrp_least_dbm))
 
 

@@ -3,7 +3,8 @@
 The root is what was flashed by cable; "a" and "b" are written by upgrades in turn, never the one that runs. `slot` is what boot.py
 reads: "a", or "b a" for b on trial with a before it; it is replaced as a whole. A slot holds main.py, lib/ and `bundle`, the
 verified beginning of the release it was written from. The state of an upgrade is in `upgrade.json`. NVS has the crashes of a trial
-(`trial`) and the seconds it has served (`trial_s`).
+(`trial`), the seconds it has served (`trial_s`) and, while an order is fetched, its token (`ota_token`): beside the device's
+secret, not in a file.
 """
 
 import hashlib
@@ -23,6 +24,8 @@ _CHUNK_B = const(512)
 _RETIRED_B = const(64)
 _KEY_ID_B = const(8)
 _STATE_B = const(4096)
+_TOKEN_B = const(1032)
+_ADDRESS_B = const(8)
 _NOT_YET = const(-1)  # boots of a trial that has not begun
 
 
@@ -87,6 +90,41 @@ def load_state():
 def save_state(state):
     """Keep the upgrade's state. Raises OSError."""
     rewrite(_STATE, json.dumps(state).encode())
+
+
+def keep_token(nvs, url, token):
+    """Keep the token (text, None for none) of an order until forget_token(); it counts for that address alone. Raises OSError."""
+    if token is None:
+        return forget_token(nvs)
+    nvs.set_blob("ota_token", _mark(url) + token.encode())
+    return nvs.commit()
+
+
+def token_for(nvs, url):
+    """Return the token of the order that named this address, or None. Raises OSError."""
+    kept = get_blob(nvs, "ota_token", _TOKEN_B)
+    return kept[_ADDRESS_B:].decode() if kept and kept[:_ADDRESS_B] == _mark(url) else None
+
+
+def forget_token(nvs):
+    """Let go of the token, if there is one. Raises OSError."""
+    if get_blob(nvs, "ota_token", _TOKEN_B) is not None:
+        nvs.erase_key("ota_token")
+        nvs.commit()
+
+
+def _mark(url):
+    return hashlib.sha256(url.encode()).digest()[:_ADDRESS_B]
+
+
+def excuse(nvs):
+    """The reset that follows is wanted: boot.py counts it against a release on trial, which was given one less before."""
+    if running()[1]:
+        try:
+            nvs.set_i32("trial", max(_NOT_YET, nvs.get_i32("trial") - 1))
+            nvs.commit()
+        except OSError:
+            pass  # where nobody can count, the release before comes back in any case
 
 
 def retired(nvs):

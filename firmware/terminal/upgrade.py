@@ -67,6 +67,8 @@ class Round:
         if "owed" in self.state and self.herald.link.session:
             await self._pay()
         phase = self.state.get("phase")
+        if phase != "fetch":
+            slots.forget_token(self.nvs)
         if self._before or phase == "trial":
             return self._try_out()
         if phase == "ready":

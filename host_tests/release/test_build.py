@@ -113,6 +113,15 @@ def test_the_beginning_of_the_base_is_enough_to_differ_from_it(workshop, tmp_pat
     assert again.read_bytes() == path.read_bytes()
 
 
+def test_a_difference_may_be_a_file_that_is_gone_and_nothing_else(workshop, tmp_path, tree):
+    base, _ = workshop.build(tmp_path / "base", 7, tree)
+    later = commands.write_tree(tmp_path / "later", {"lib/terminal/led.mpy": None})
+    path, _ = workshop.build(tmp_path / "eight", 8, later, "--base", base)
+    base_tree = bundles.tree_of(bundles.tree_files(tree)).hex()
+    assert "可升级" in workshop.verify(path, "--running", 7, "--running-tree", base_tree)
+    assert "lib/terminal/led.mpy" not in commands.release("inspect", path)
+
+
 def test_a_base_that_cannot_be_one_is_refused_in_words(workshop, tmp_path, tree):
     base, _ = workshop.build(tmp_path / "base", 7, tree)
     image = commands.write_tree(tmp_path / "image", {"image": b"MicroPython"}) / "image"

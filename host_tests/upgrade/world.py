@@ -52,10 +52,22 @@ class Upgrading:
     def __exit__(self, *details):
         self._stack.__exit__(*details)
 
-    def serve(self, path, **behaviour):
-        """Serve a bundle; returns its address."""
+    def configure(self, **settings):
+        """Change settings of the terminal, which takes them at its next boot."""
+        path = self.world.flash / "config.json"
+        self.world.write_config({**json.loads(path.read_text()), **settings})
+
+    def started(self, path, **options):
+        """Serve the bundle as serve() does, power on, wait for the session; returns the address."""
+        url = self.serve(path, **options)
+        self.world.chip.power_on()
+        self.world.until_online()
+        return url
+
+    def serve(self, path, files=None, **behaviour):
+        """Serve a bundle; returns its address. files: the server's certificate (`ServerFiles`), the world's where left out."""
         self.port = free_port()
-        files = self.world.tls_files
+        files = files or self.world.tls_files
         command = [sys.executable, "-m", "hanma.cli", "release", "serve", str(path)]
         command += ["--port", str(self.port), "--cert", str(files.certificate), "--key", str(files.key)]
         server = Process(command, self.directory / "serve.log")
@@ -65,12 +77,17 @@ class Upgrading:
             self.behave(**behaviour)
         return f"https://localhost:{self.port}/{path.name}"
 
-    def behave(self, **behaviour):
-        """Change what the server does wrong."""
-        request = urllib.request.Request(
-            f"https://localhost:{self.port}/_control/behaviour", json.dumps(behaviour).encode(), method="POST"
-        )
-        context = ssl.create_default_context(cafile=str(self.world.tls_files.ca))
+    def behave(self, port=None, **behaviour):
+        """Change what a server does wrong; port: see asked()."""
+        return self._control("behaviour", json.dumps(behaviour).encode(), port)
+
+    def asked(self, port=None):
+        """Return what a server was asked for, oldest first; of the one started last where no other's port is given."""
+        return self._control("ledger", port=port)
+
+    def _control(self, what, data=None, port=None):
+        request = urllib.request.Request(f"https://localhost:{port or self.port}/_control/{what}", data)
+        context = ssl._create_unverified_context()  # its certificate may be as bad as a test wants it
         with urllib.request.urlopen(request, context=context) as answer:
             return json.load(answer)
 

@@ -120,7 +120,7 @@ def build(files, plan, private, out, base=None, kind="tree"):
     if base is not None:
         known, base_fact = _base(base, plan)
     carried = [name for name in sorted(files) if hashlib.sha256(files[name]).digest() != known.get(name)]
-    if not carried:
+    if base_fact and base_fact[1] == tree_of(files).hex():
         raise ReleaseError(f"nothing differs from {base}")
     facts = {
         "base": base_fact,
