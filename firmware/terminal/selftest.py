@@ -16,7 +16,7 @@ from micropython import const
 from modem.at import ModemError
 from modem.channel import wait_for
 from terminal.borrow import borrow
-from terminal.protocol import Malformed, decode, stamped
+from terminal.protocol import stamped
 
 _CLICK_MS = const(300)  # heard, and long enough for a contactor
 _CONTACT_MS = const(500)  # as in guard
@@ -77,21 +77,12 @@ def _tell(part, is_ok, detail):
     _log("selftest " + json.dumps([part, "none" if is_ok is None else "ok" if is_ok else "fail", detail]))
 
 
-def order(command, herald):
-    """Test a terminal in service when a stop says so in its content: "self_test": true. The rows are reported.
+def order(herald):
+    """Test a terminal in service, after a stop that asked for it. The rows are reported.
 
-    command: as the profile gives it. One test at a time; what is no such order, or comes while the welder has power, is none.
+    One test at a time; what comes while the welder has power is none.
     """
-    try:
-        if not isinstance(command, dict):
-            command = decode(command)
-        content = command.get("content")
-        if isinstance(content, str):
-            content = decode(content)
-    except Malformed:
-        return
-    is_asked = isinstance(content, dict) and content.get("self_test") is True
-    if is_asked and not herald.parts.guard.interlock.powered and not herald.is_testing:
+    if not herald.parts.guard.interlock.powered and not herald.is_testing:
         herald.is_testing = True
         asyncio.create_task(_in_service(herald))
 
