@@ -55,7 +55,8 @@ class Desk:
         self.report(protocol.event(1 if on else 0, cause, job, seq, moment or self.moment(), estimated, self.place))
 
     def report(self, content):
-        """Report an alarm, a switching (contents of `protocol`), a restart, a self test, a rehearsal or a position (of `reports`, stamped)."""
+        """Report an alarm, a switching (contents of `protocol`), a restart, a self test, a rehearsal or a position (of `reports`,
+        stamped)."""
         if "kind" in content:
             rank, code = ALARM, protocol.ALARM
         elif "event" in content:

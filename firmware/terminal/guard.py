@@ -89,7 +89,7 @@ class Guard:
         self._surely(("rehearsal", wait_s, for_s))
 
     def end_rehearsal(self):
-        """Wait for an emergency as configured again, with the welder unpowered. Raises MemoryError; then it is to be called again."""
+        """Unpower the welder, and wait for an emergency as configured. Raises MemoryError; then it is to be called again."""
         lock = self.interlock
         lock._settings = self.rehearsal[1]
         self.tell(lock.command, 0, None, None, None, "service")

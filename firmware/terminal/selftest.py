@@ -89,7 +89,7 @@ def order(herald):
 
 async def _in_service(herald):
     """Test all but the relay, for nobody is there to see the welder powered."""
-    rows = [["relay", "none", "in service"]]
+    rows = [["relay", "none", "in service, contact %s" % herald.parts.guard.relay.contact()]]
 
     def tell(part, is_ok, detail):
         rows.append([part, "none" if is_ok is None else "ok" if is_ok else "fail", detail])
