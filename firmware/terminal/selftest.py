@@ -89,7 +89,7 @@ def order(herald):
 
 async def _in_service(herald):
     """Test all but the relay, for nobody is there to see the welder powered."""
-    rows = [["relay", "none", "in service, contact %s" % herald.parts.guard.relay.contact()]]
+    rows = []
 
     def tell(part, is_ok, detail):
         rows.append([part, "none" if is_ok is None else "ok" if is_ok else "fail", detail])
@@ -98,6 +98,8 @@ async def _in_service(herald):
         await _parts(herald.parts, herald.modem, _RSRP_LEAST_DBM, tell)
     finally:
         herald.is_testing = False
+        # by now the contact has settled, and been read often enough to be believed
+        tell("relay", None, "in service, contact %s" % herald.parts.guard.relay.contact())
         herald.desk.report(stamped({"self_test": rows}, herald.desk.moment()))
 
 

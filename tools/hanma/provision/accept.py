@@ -60,7 +60,7 @@ class Acceptance:
         self._has_power = False  # as far as is known
 
     async def run(self):
-        """Do all steps; whatever ends it, also cancellation, the terminal is stopped as the last of them. Return whether it passed."""
+        """Do all steps and return whether it passed. Whatever ends it, also cancellation: the last step stops the terminal."""
         try:
             for step in STEPS[:-1]:
                 if not await self._step(step) and step in ("online", "switch_off"):
@@ -108,8 +108,8 @@ class Acceptance:
 
     async def _switch_on(self):
         mark = self._platform.seen_count
-        self._has_power = True
         answer = await self._order(1, job=self._job)
+        self._has_power = answer.code in (None, 200)
         self._expect(answer, "on_refused")
         event = await self._switching(1, mark)
         if event is None:
@@ -119,6 +119,7 @@ class Acceptance:
 
     async def _switch_off(self):
         mark = self._platform.seen_count
+        self._note("listen")
         answer = await self._stop(self_test=True)
         self._expect(answer, "off_refused")
         if await self._switching(0, mark) is None and self._has_power:

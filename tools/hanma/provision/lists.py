@@ -33,7 +33,7 @@ _OWN = "终端 "  # and the device id
 
 
 def load(path):
-    """Return (the enterprise's fields, those for all terminals, {device id: its own}); all values text. Raises Trouble enterprise_bad."""
+    """Return (the enterprise's fields, those for all terminals, {device id: its own}), all text. Raises Trouble enterprise_bad."""
     try:
         found = tomllib.loads(pathlib.Path(path).read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeError, tomllib.TOMLDecodeError) as error:
@@ -56,15 +56,16 @@ def _table(table, name, fields, wrong):
     if not isinstance(table, dict):
         wrong.append(name)
         return {}
-    wrong += [f"[{name}] {key}" for key, value in table.items() if key not in fields or isinstance(value, (dict, list, bool, float))]
+    unfit = (dict, list, bool, float)
+    wrong += [f"[{name}] {key}" for key, value in table.items() if key not in fields or isinstance(value, unfit)]
     return {key: str(value).strip() for key, value in table.items()}
 
 
 def make(record, settings):
     """Return ({field: text} of the enterprise, [{field: text}] of its terminals, what is missing as texts).
 
-    settings: as load() returns them. A terminal belongs to the enterprise that its last passed test at the welder names; one without
-    such a test is listed as not installed, one of another enterprise is not.
+    settings: as load() returns them. A terminal belongs to the enterprise that its last passed test at the welder names; one
+    without such a test is listed as not installed, one of another enterprise is not listed.
     """
     enterprise, common, own = settings
     name = enterprise.get("企业名称", "")

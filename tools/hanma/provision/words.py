@@ -87,7 +87,8 @@ WORDS = {
     "fail_open": ("断网应急放行", "opens in an outage"),
     "at_rest": ("断电复原", "off, and as configured"),
     "ask_welder": ("焊机刚才是否通电、随后断电？", "did the welder get power, and lose it again?"),
-    "ask_heard": ("请听：喇叭刚才说“请听”了吗？", "please listen: did the loudspeaker say 请听?"),
+    "listen": ("请听：喇叭将说“请听”", "please listen: the loudspeaker is going to say 请听"),
+    "ask_heard": ("喇叭刚才说“请听”了吗？", "did the loudspeaker say 请听?"),
     "antenna_off": (
         "请拔下天线（或遮断信号）。约 {seconds} 秒后焊机应通电并有语音；听到后把天线装回",
         "take the antenna off (or shut the signal out). After some {seconds} s the welder gets power and a voice says so;"
