@@ -23,6 +23,8 @@ _CONTACT_MS = const(500)  # as in guard
 _LOOK_MS = const(20)
 _PLACE_MS = const(30000)
 _SPEECH_MS = const(15000)
+_SPEECHES = const(10)
+_AGAIN_MS = const(1000)
 _TIME_MS = const(15000)
 _HEAP_LEAST_B = const(16384)
 _FLASH_LEAST_B = const(65536)
@@ -112,7 +114,7 @@ async def _parts(parts, modem, rsrp_least_dbm, tell):
     tell("clock", *await _ask(modem.network_time_ms(), _TIME_MS))
     await _position(modem, tell)
     if parts.config.voice and parts.board.get("voice", True):
-        tell("voice", *await _ask(modem.say(_WORDS), _SPEECH_MS, "said"))
+        tell("voice", *await _speech(modem))
     else:
         tell("voice", None, None)
     try:
@@ -127,6 +129,16 @@ async def _parts(parts, modem, rsrp_least_dbm, tell):
         await asyncio.sleep_ms(_LOOK_MS)
         welding = parts.guard.relay.welding()
     tell("welding", None if welding is None else parts.guard.interlock.powered or not welding, welding)
+
+
+async def _speech(modem):
+    """Speak as soon as whoever speaks now, of the stop, has done."""
+    for _ in range(_SPEECHES):
+        answer = await _ask(modem.say(_WORDS), _SPEECH_MS, "said")
+        if answer[1] != "busy":
+            break
+        await asyncio.sleep_ms(_AGAIN_MS)
+    return answer
 
 
 async def _position(modem, tell):

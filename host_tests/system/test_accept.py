@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import signal
 import subprocess
 import sys
 import threading
@@ -117,3 +118,42 @@ def test_a_fitted_terminal_is_switched_opens_in_an_outage_and_is_left_as_it_was(
     sheet = site.directory / "sheets" / test["sheet"]
     checked = site.command("--verify", sheet, "--public", f"{key}.pub")
     assert "the sheet is valid: T-1, PASS" in subprocess.check_output(checked, text=True, cwd=toolchain.ROOT)
+
+
+def test_ctrl_c_while_the_welder_has_power_stops_it_and_ends_the_rehearsal(site):
+    process = site.start("--device", "T-1", "--yes")
+    site.until("antenna off")
+    site.sim.call("network", up=False)
+    wait_for(lambda: site.relay()[-1:] == [1], lambda: site.text, _RUN_S)
+    process.send_signal(signal.SIGINT)
+    site.until("wait, leave everything")
+    site.sim.call("network", up=True)
+    assert process.wait(_RUN_S) == 1, site.text
+    steps = {step["step"]: step for step in site.record()["steps"]}
+    assert steps["fail_open"]["detail"] == "interrupted" and steps["voice"]["answered_by"] == "--yes"
+    assert steps["at_rest"]["detail"] == "fail_open_after_s 600" and site.relay()[-1] == 0
+
+
+def test_a_terminal_whose_tester_is_gone_stops_and_waits_as_configured_by_itself(site):
+    process = site.start("--device", "T-1", "--yes", "--rehearsal", "400")
+    site.until("antenna off")
+    site.sim.call("network", up=False)
+    wait_for(lambda: site.relay()[-1:] == [1], lambda: site.text, _RUN_S)
+    process.kill()
+    wait_for(lambda: site.relay()[-1:] == [0], lambda: site.board.console_text()[-800:], _RUN_S)
+
+
+def test_a_stuck_contact_and_a_silent_loudspeaker_are_named_and_the_rest_is_still_tested(site):
+    site.board.control.call("set_pin", pin=RELAY_PIN + 1, text="0")
+    site.sim.call("tts", ok=False)
+    process = site.start("--device", "T-1", "--yes", "--rehearsal", "200")
+    assert process.wait(_RUN_S) == 1, site.text
+    assert "does not follow" in site.text and "it cannot speak" in site.text and "✓ position" in site.text
+    assert "✗ opens in an outage" in site.text and site.relay()[-1] == 0
+
+
+def test_a_terminal_that_does_not_answer_and_a_cable_to_another_one_are_told_apart(site):
+    process = site.start("--device", "T-9", "--yes", "--online", "1")
+    assert process.wait(_RUN_S) == 1 and "T-9 did not answer" in site.text, site.text
+    other = subprocess.run(site.command(site.board.pts, "--device", "T-9"), stdout=-1, stderr=-2, text=True, timeout=60)
+    assert other.returncode == 1 and "on the cable is T-1, not T-9" in other.stdout
