@@ -39,6 +39,7 @@ _LASTING = (
     "full_heartbeat_s",
     "iccid",
     "overtemperature_c",
+    "voice",
 )
 
 
@@ -66,7 +67,7 @@ def build():
     parts.guard.attach(herald.hear)
     _add_tasks(supervisor, parts, modem, link, desk, herald, speaker, lamp)
     parts.config.in_force = {name: parts.config[name] for name in _LASTING}
-    parts.board = {"name": parts.board["name"]}
+    parts.board = {name: parts.board[name] for name in ("name", "voice")}
     sys.modules.pop("board", None)
     herald.log("ready %s %s %s" % (VERSION, parts.board["name"], profile.device_id))
     return supervisor, link.leave

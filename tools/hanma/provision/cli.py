@@ -45,6 +45,8 @@ def command(
     replace: Annotated[bool, typer.Option("--replace", help="Give a board of another batch a new identity.")] = False,
     open_repl: Annotated[bool, typer.Option("--open", help="Leave the console open: for the workbench only.")] = False,
     reprint: Annotated[bool, typer.Option("--reprint", help="Only the labels again, as they were, on a sheet.")] = False,
+    export: Annotated[Optional[pathlib.Path], typer.Option("--export", help="Only the authority's lists, into here.")] = None,
+    enterprise: Annotated[Optional[pathlib.Path], typer.Option("--enterprise", help="TOML for them.")] = None,
     enter_s: Annotated[int, typer.Option("--wait", min=1, help="Seconds that a board may take to be heard.")] = 30,
     up_s: Annotated[int, typer.Option("--up", min=1, help="Seconds that a modem may take to be on the network.")] = 90,
     rsrp_dbm: Annotated[int, typer.Option("--rsrp", min=-140, max=-44, help="The weakest signal that passes, dBm.")] = -110,
@@ -62,6 +64,8 @@ def command(
         if reprint:
             _sheet(kept, labels, None)
             return
+        if export:
+            raise typer.Exit(_export(kept, export, enterprise, screen))
         unknown = [part for part in allow or () if part not in PARTS]
         if unknown:
             raise typer.BadParameter(f"--allow {unknown[0]}: there are {', '.join(PARTS)}")
@@ -88,6 +92,18 @@ def command(
 def _fail(text):
     typer.echo(f"hanma provision: {text}", err=True)
     raise typer.Exit(1)
+
+
+def _export(kept, directory, enterprise, screen):
+    """Write the authority's lists and name what is missing; return the exit status."""
+    from hanma.provision import lists
+
+    whole, terminals, missing = lists.make(kept, lists.load(enterprise) if enterprise else ({}, {}, {}))
+    for path in lists.save(directory, whole, terminals):
+        typer.echo(path)
+    if missing:
+        screen.note("missing", detail=", ".join(missing))
+    return 1 if missing else 0
 
 
 def _settings(path):

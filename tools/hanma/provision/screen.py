@@ -22,8 +22,9 @@ class Screen:
         self._turn = threading.Lock()
 
     def tell(self, port, kind, what, more):
-        """Show what a Job tells."""
-        lines = {"step": self._step, "row": self._row, "note": self._note, "verdict": self._verdict}[kind](what, more)
+        """Show what a Job or an acceptance tells."""
+        show = {"step": self._step, "row": self._row, "note": self._note, "verdict": self._verdict, "result": self._result}
+        lines = show[kind](what, more)
         ahead = f"[dim]{escape(str(port))}[/dim] " if self.several else ""
         with self._turn:
             for line in lines:
@@ -37,6 +38,12 @@ class Screen:
     def _step(self, what, seconds):
         name, told = what
         return [f"{_MARKS['ok']} {say(name, self.lang)}  {escape(told)}  [dim]{seconds:.1f} s[/dim]"]
+
+    def _result(self, what, seconds):
+        step, verdict, detail, moment = what
+        colour = "yellow" if verdict == "fail" else "default"
+        told = f"[{colour}]{escape(detail)}[/{colour}]"
+        return [f"[dim]{moment[11:19]}[/dim] {_MARKS[verdict]} {say(step, self.lang)}  {told}  [dim]{seconds:.1f} s[/dim]"]
 
     def _row(self, what, _):
         part, verdict, detail = what
