@@ -39,6 +39,11 @@ _LASTING = (
     "full_heartbeat_s",
     "iccid",
     "overtemperature_c",
+    "ota_url",
+    "ota_hour",
+    "ota_bytes_per_day",
+    "trial_s",
+    "signature_only",
 )
 
 
