@@ -14,6 +14,9 @@ try:
         import micropython
 
         micropython.kbd_intr(-1)
+        # asyncio loads these parts when they are asked for: here, while the heap is in one piece
+        from asyncio import Event, Lock, wait_for_ms  # noqa: F401
+
         from terminal.borrow import borrow
 
         try:

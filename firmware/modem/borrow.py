@@ -11,6 +11,10 @@ def borrow(name, package="modem"):
     """
     path = package + "." + name
     module = __import__(path, None, None, (name,))
+    # A dict that lost an entry keeps its value until the slot is filled again: None must be what stays behind.
+    sys.modules[path] = None
     del sys.modules[path]
-    delattr(sys.modules[package], name)
+    holder = sys.modules[package]
+    setattr(holder, name, None)
+    delattr(holder, name)
     return module

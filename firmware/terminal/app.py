@@ -40,6 +40,11 @@ _LASTING = (
     "iccid",
     "overtemperature_c",
     "voice",
+    "ota_url",
+    "ota_hour",
+    "ota_bytes_per_day",
+    "trial_s",
+    "signature_only",
 )
 
 
@@ -87,7 +92,7 @@ def _add_tasks(supervisor, parts, modem, link, desk, herald, speaker, lamp):
         from terminal.position import Position
 
         lock = parts.guard.interlock
-        place = Position(modem, ModemError, parts.clock, parts.config, desk.moment, desk.report, lambda: lock.powered)
+        place = Position(modem, ModemError, parts.clock, parts.config, desk.moment, desk.report, lock)
         add("position", place.run, False)
         add("time", herald.keep_time, False)
         add("upgrade", herald.upgrade, False)

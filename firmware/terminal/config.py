@@ -13,7 +13,7 @@ from micropython import const
 from terminal.borrow import borrow
 from terminal.parts import Config
 
-_INTERLOCK = borrow("recall")
+_INTERLOCK = borrow("limits")
 _FILE_BYTES = const(8192)  # bounds what a parser of untrusted nesting may be given on a 16 KiB stack
 _MOST_STRANGE = const(16)  # names that are told one by one
 _NAME_CHARS = const(40)

@@ -95,6 +95,7 @@ class Link:
     async def _attempt(self):
         """Bring the session up and serve it to its end; return the cause of the end."""
         self.began = session = reader = None
+        await self._wait_for_modem()
         way = borrow("link_open")
         stream, cause = await way.open_stream(self)
         if cause:
@@ -122,6 +123,19 @@ class Link:
             if reader:
                 await _ended(reader)
             await self.close(stream)
+
+    async def _wait_for_modem(self):
+        """Wait for the data call, before anything is loaded: the modem needs the memory until then."""
+        modem = self._modem
+        while not modem.up.is_set():
+            cause = self.modem_cause()
+            if cause and cause != self.cause:
+                self.down(cause)
+            self.prove_life()
+            try:
+                await asyncio.wait_for_ms(modem.up.wait(), 1000)
+            except asyncio.TimeoutError:
+                pass
 
     def _came_up(self, session):
         self.session = session

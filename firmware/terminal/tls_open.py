@@ -56,9 +56,12 @@ class _Watch:
 
     def end(self):
         """From now on nothing of ours stands in the way of the data."""
-        if self._stream:
-            del self._stream.readinto
-            del self._stream.write
+        stream = self._stream
+        if stream:
+            # an object that lost an attribute keeps its value: ours would keep all of this module
+            stream.readinto = stream.write = None
+            del stream.readinto
+            del stream.write
             self._stream = None
 
     def _readinto(self, buffer):

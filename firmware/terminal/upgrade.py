@@ -60,7 +60,7 @@ class Round:
         self.nvs = herald.parts.store._nvs
         self.state = slots.load_state()
         self.slot, self._before = slots.running()
-        self.config = borrow("config").load()[0]
+        self.config = herald.parts.config
 
     async def run(self):
         """Do what the phase wants; return the seconds until the next look."""

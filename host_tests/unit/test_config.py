@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from host_tests.unit import replay
 from terminal import config
-from terminal.recall import SETTINGS
+from terminal.limits import SETTINGS
 
 GOOD = {"host": "platform.example"}
 

@@ -29,6 +29,8 @@ class _World:
         self.ms = 0
         self.waits_ms = [0]  # the first is before any session
         self.causes = []
+        self.up = asyncio.Event()
+        self.up.set()
         self.guard = self.config = self.clock = self.interlock = self
 
     # of the guard and its interlock
