@@ -1,6 +1,7 @@
 """The chip's file system at boot: LittleFS on the partition "vfs" of its flash image, as large, as full and as torn as on the chip.
 
-State: none; the image belongs to `partition.py`. Where there is none, the terminal's files lie in a directory of the host.
+State: none; the image belongs to `partition.py`. Where it has no such partition, the terminal's files lie in a directory of the
+host.
 """
 
 import os
@@ -31,7 +32,10 @@ def mount():
         return
     import partition  # the last one: from here on no file of the host can be imported
 
-    device = partition.Partition.find(partition.Partition.TYPE_DATA, label="vfs")[0]
+    found = partition.Partition.find(partition.Partition.TYPE_DATA, label="vfs")
+    if not found:
+        return
+    device = found[0]
     vfs.umount("/")
     try:
         vfs.mount(vfs.VfsLfs2(device), "/")
