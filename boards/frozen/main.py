@@ -1,4 +1,4 @@
-"""The main.py of an image with the boot path frozen in; it goes on with what its boot.py has chosen. An end of any kind is a reset."""
+"""The main.py of an image with the boot path frozen in: it goes on with what its boot.py has chosen. A crash is a reset."""
 
 try:
     import os

@@ -25,7 +25,7 @@ _OPTIONS = (
     ("--build", str, BUILD, "MicroPython's name of the board"),
     ("--version", str, None, "the firmware's version text, as in its banner (default: the interpreter's own)"),
     ("--partitions", str, str(partitions.STOCK), "CSV file of the partition table, for a new flash"),
-    ("--frozen", str, None, "directory of what is frozen into the image beside MicroPython's own: _boot.py, boot.py, main.py, recovery/"),
+    ("--frozen", str, None, "what an image with a boot path of its own has frozen in, a directory (as boards/frozen)"),
     ("--heap", str, None, "MicroPython's heap (default: the interpreter's own)"),
     ("--time-factor", int, 1, "the board's seconds in one real second"),
     ("--control", int, 0, "the control channel's TCP port (default: any)"),
