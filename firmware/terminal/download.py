@@ -11,6 +11,7 @@ import sys
 from micropython import const
 
 from terminal import bundle, fetch, http, landing, slots
+from terminal.borrow import borrow
 from terminal.tls import Untrusted
 
 _WAIT_S = const(60)
@@ -47,6 +48,9 @@ class Download:
         try:
             if not self._round.state.get("admitted"):
                 return await self._fetch_beginning(slot)
+            if "image" in self._round.state:
+                with open(borrow("image").NEXT, "rb") as file:
+                    return await self._fetch_image(file)
             with open(slot + "/bundle", "rb") as file:
                 return await self._fetch_files(slot, file)
         except bundle.Refused as refused:
@@ -105,7 +109,10 @@ class Download:
             if reason:
                 return self._round.finish("refused", reason)
             facts = found.facts()
-            await _through(landing.admit(slot, found))
+            if facts["kind"] == "tree":
+                await _through(landing.admit(slot, found))
+        if facts["kind"] == "image":
+            borrow("image").admit(self._round, path)
         self._round.state.update(
             {"admitted": True, "version": facts["version"], "retires": facts["retires"], "slot": slot, "next_text": facts["text"]}
         )
@@ -122,27 +129,37 @@ class Download:
 
     async def _judged(self, found, slot, size):
         """Return the reason's code why a verified release is not for this terminal, or None."""
-        if found.facts()["kind"] != "tree":
-            return "bad_format"  # a whole image of MicroPython is put on by cable
-        running, tree = 0, None
-        try:
-            with open(self._round.slot + "/bundle", "rb") as file:
-                running = (await self._verified(file)).facts()["version"]
-        except OSError:
-            pass  # it was flashed by cable
+        place, tree = self._round.slot, None
+        is_image = found.facts()["kind"] == "image"
+        if is_image:
+            image = borrow("image")
+            partition = image.target()
+            if partition is None:
+                return "no_partition"
+            place, room_b = image.DIRECTORY, partition.info()[3]
+        else:
+            room_b = _free_b() + landing.taken_b(slot) - _RESERVE_B
+        running = await self._version_of(place)
         if found.facts()["base"]:
             tree = await _through(landing.tree_of(self._round.slot))
-        room_b = _free_b() + landing.taken_b(slot) - _RESERVE_B
         now_s = self._round.parts.clock.unix_s()
         reason = found.check(self._round.parts.board["name"], _micropython(), running, now_s and now_s * 1000, tree, max(0, room_b))
         whole_b = found.files_at + found.facts()["carried_bytes"]
-        if not reason and landing.needed_b(found) > room_b:
+        if not reason and not is_image and landing.needed_b(found) > room_b:
             reason = "too_large"
         if not reason and size is not None and size != whole_b:
             reason = "truncated" if size < whole_b else "too_large"
         if not reason and self._round.state.get("by") == "hour" and found.facts()["version"] == self._round.state.get("failed"):
             reason = "repeated"
         return reason
+
+    async def _version_of(self, place):
+        """Return the version of the release whose beginning is kept there, 0 for one that was flashed by cable."""
+        try:
+            with open(place + "/bundle", "rb") as file:
+                return (await self._verified(file)).facts()["version"]
+        except OSError:
+            return 0
 
     async def _fetch_files(self, slot, file):
         """Fetch the next range of what is missing; the release is ready when nothing is."""
@@ -156,6 +173,26 @@ class Download:
                 return _NEXT_S if is_let else _IDLE_S
         finally:
             incoming.close()
+        return self._is_ready()
+
+    async def _fetch_image(self, file):
+        """Fetch the next range of an image, while no welder is powered; it is ready when all of it was read back."""
+        image = borrow("image")
+        state = self._round.state
+        found = await self._verified(file)
+        ((_name, size, digest, offset),) = found.files()
+        begin = offset + state["done"]
+        if state["done"] < size:
+            if not self._round.is_locked():
+                return _WAIT_S
+            incoming = image.Landing(state, size, self._round.is_locked)
+            is_let, _ = await self._pull(begin, min(begin + _RANGE_B, offset + size), incoming.feed)
+            return _NEXT_S if is_let else _IDLE_S
+        await _through(image.hashing(state, size, digest))
+        return self._is_ready()
+
+    def _is_ready(self):
+        """The release is whole: what follows is the switch."""
         self._round.state["phase"] = "ready"
         self._round.tell_all("ready")
         slots.save_state(self._round.state)

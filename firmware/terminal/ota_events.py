@@ -17,6 +17,7 @@ _CODES = {
     "denied": 6,
     "wrong_board": 8,
     "wrong_micropython": 8,
+    "no_partition": 8,
     "no_memory": 9,
     "flash": 10,
 }

@@ -2,7 +2,8 @@
 
 Owns the state in `upgrade.json`, of which nothing is kept in memory between two rounds: a cut, a reset or a week between them
 changes nothing. phase: "fetch", an order is being carried out; "ready", the release is whole in its slot and waits until the
-interlock is LOCKED; "trial", it was switched to; none, nothing is under way. The relay is never touched. Times are seconds.
+interlock is LOCKED; "trial", it was switched to; none, nothing is under way. What is other for a whole image of MicroPython is in
+`image`. The relay is never touched. Times are seconds.
 """
 
 import gc
@@ -28,7 +29,7 @@ _ZONE_S = const(28800)  # ota_hour is China's time
 _SPREAD_S = const(3000)  # within that hour terminals ask one after the other
 _SWITCHES = const(3)
 _KEPT = ("day", "used_b", "asked", "failed", "owed", "text")  # of the state, when an order has ended
-_MODULES = ("bundle", "fetch", "http", "landing", "slots")
+_MODULES = ("bundle", "fetch", "http", "image", "landing", "slots")
 
 
 async def carry_on(herald, waited_s):
@@ -69,6 +70,8 @@ class Round:
         phase = self.state.get("phase")
         if phase != "fetch":
             slots.forget_token(self.nvs)
+        if phase in ("ready", "trial") and "image" in self.state:
+            return await borrow("image").carry_on(self)
         if self._before or phase == "trial":
             return self._try_out()
         if phase == "ready":
@@ -149,10 +152,7 @@ class Round:
 
     async def _switch(self):
         """Restart into the release, when no welder is powered and none can be."""
-        if not self._is_locked():
-            return _WAIT_S
-        await self.herald.link.leave("upgrade")
-        if not self._is_locked():
+        if not await self.leave():
             return _WAIT_S
         state = self.state
         state["switches"] = state.get("switches", 0) + 1
@@ -161,10 +161,22 @@ class Round:
         state["phase"] = "trial"
         slots.save_state(state)
         slots.begin_trial(self.nvs, state["slot"], self.slot)
+        return self.restart()
+
+    async def leave(self):
+        """Leave the session where no welder is powered and none can be; return whether that is so at its end too."""
+        if not self.is_locked():
+            return False
+        await self.herald.link.leave("upgrade")
+        return self.is_locked()
+
+    def restart(self):
+        """Restart as it was wanted."""
         self.parts.store.mark_intent("upgrade")
         return machine.reset()  # from where nothing returns
 
-    def _is_locked(self):
+    def is_locked(self):
+        """Return whether no welder is powered, nor can be without an order."""
         guard = self.parts.guard
         return guard.interlock.state == "LOCKED" and not guard.relay.powered
 
@@ -173,7 +185,7 @@ class Round:
         state = self.state
         if self._before is None:
             if self.slot == state.get("slot"):
-                return self._prove()
+                return self.prove()
             if self._has_not_begun():
                 state["phase"] = "ready"
                 slots.save_state(state)
@@ -183,13 +195,18 @@ class Round:
             state.update({"phase": "trial", "slot": self.slot, "is_told": True})
             self.tell_all("trial")
             slots.save_state(state)
-        link = self.herald.link
-        if link.cause is None:
-            served_s = min(self._waited_s, time.ticks_diff(time.ticks_ms(), link.began) // 1000)
-            if slots.served(self.nvs, served_s) >= self.config.trial_s:
-                slots.confirm(self.slot)
-                return self._prove()
+        if self.has_served():
+            slots.confirm(self.slot)
+            return self.prove()
         return _WAIT_S
+
+    def has_served(self):
+        """Add what was served with a session since the last look; return whether the sum is enough. Raises OSError."""
+        link = self.herald.link
+        if link.cause is not None:
+            return False
+        served_s = min(self._waited_s, time.ticks_diff(time.ticks_ms(), link.began) // 1000)
+        return slots.served(self.nvs, served_s) >= self.config.trial_s
 
     def _has_not_begun(self):
         """Return whether the power went before the file `slot` was written."""
@@ -198,7 +215,7 @@ class Round:
         except OSError:
             return False
 
-    def _prove(self):
+    def prove(self):
         """The release is confirmed: what it retires counts no longer."""
         retires = self.state.get("retires")
         if retires:

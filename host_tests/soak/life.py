@@ -34,7 +34,7 @@ from host_tests.sim.track import SHORT, Track
 from host_tests.soak import quick
 
 _PORT = 1883
-_RELAY, _KEY, _RESET = 21, 25, 33  # boards/unix.py
+_RELAY, _KEY, _RESET = 21, 25, 33  # boards/unix/board.py
 _CONTACT, _WELDING = "pin_22", "pin_23"
 _ATTEND_MS = 3000
 _BOOT_MS = 10000

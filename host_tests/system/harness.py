@@ -20,6 +20,8 @@ import paho.mqtt.client as paho
 
 from hanma import stage, toolchain
 from hanma.bench import certificates
+from host_tests.board import partitions
+from host_tests.board.ota_chip import OtaChip
 from host_tests.port.chip import Chip
 from host_tests.sim.control import Control
 
@@ -208,7 +210,7 @@ class World:
     profile: plain or iotda. tls: None, or a kind of server certificate of `certificates.make` ("good", "expired", …).
     broker: "mosquitto", "own" or "amqtt". config: settings beside the harness's own. factor: terminal seconds per host
     second. family: the modem's (see sim.families). sim: more arguments of the simulator. micropython, heap: the
-    interpreter and its -X heapsize.
+    interpreter and its -X heapsize. partitions: a CSV file of app partitions, between which a bootloader chooses.
     """
 
     def __init__(
@@ -225,6 +227,7 @@ class World:
         power=True,
         board="unix",
         family="a76xx",
+        partitions=None,
     ):
         self.directory = pathlib.Path(directory)
         self.factor = factor
@@ -238,6 +241,7 @@ class World:
         self._power = power
         self._board = board
         self._family = family
+        self._partitions = partitions
         self._stack = contextlib.ExitStack()
 
     def __enter__(self):
@@ -314,13 +318,11 @@ class World:
         self.write_config(dict(settings, **self._config))
         if authority:
             shutil.copyfile(authority, self.flash / "ca.pem")
-        self.chip = Chip(
-            self.flash,
-            self.directory / "chip",
-            micropython=self._micropython,
-            heap=self._heap,
-            time_factor=self.factor,
-        )
+        options = {"micropython": self._micropython, "heap": self._heap, "time_factor": self.factor}
+        if self._partitions:
+            self.chip = OtaChip(self.flash, self.directory / "chip", table=partitions.load(self._partitions), **options)
+        else:
+            self.chip = Chip(self.flash, self.directory / "chip", **options)
         self._stack.callback(self.chip.close)
         self.chip.link_uart(1, self.tty)
         self.chip.set_pin(22, f"={RELAY_PIN}")

@@ -208,6 +208,37 @@ def test_only_an_image_of_the_table_or_with_the_published_hash_is_known(tmp_path
         flash.known_version(data + b".", "lilygo_t_a7670", digest, table)
 
 
+def test_an_image_that_was_tried_is_noted_once_under_the_version_that_it_says(tmp_path):
+    data, table = _image(_program(b"v1.27.0 on 2025-12-09")), tmp_path / "images.csv"
+    table.write_text("board,version,sha256\n")
+    digest = hashlib.sha256(data).hexdigest()
+    with pytest.raises(flash.ImageError, match="v1.27.1"):
+        flash.note(data, "lilygo_t_a7670", "1.27.1", "", table)
+    with pytest.raises(flash.ImageError, match="v1.27$"):
+        flash.note(data, "lilygo_t_a7670", "1.27", "", table)
+    with pytest.raises(flash.ImageError, match="published"):
+        flash.note(data, "lilygo_t_a7670", "1.27.0", "0" * 64, table)
+    assert flash.note(data, "lilygo_t_a7670", "1.27.0", digest.upper(), table) == f"lilygo_t_a7670,1.27.0,{digest}"
+    assert flash.known_version(data, "lilygo_t_a7670", "", table) == "1.27.0"
+    with pytest.raises(flash.ImageError, match="has this image"):
+        flash.note(data, "lilygo_t_a7670", "1.27.0", "", table)
+
+
+def test_the_command_notes_an_image_and_writes_to_no_chip(tmp_path, monkeypatch):
+    from typer.testing import CliRunner
+
+    from hanma.cli import app
+
+    path, table = tmp_path / "image.bin", tmp_path / "images.csv"
+    path.write_bytes(_image(_program(b"v1.27.0 on 2025-12-09")))
+    table.write_text("board,version,sha256\n")
+    monkeypatch.setattr(flash, "TABLE", table)
+    monkeypatch.setattr(flash.esptool, "main", lambda words: pytest.fail("it wrote"))
+    done = CliRunner().invoke(app, ["flash", str(path), "--register", "1.27.0"])
+    assert done.exit_code == 0, done.output
+    assert table.read_text().splitlines()[1].startswith("lilygo_t_a7670,1.27.0,")
+
+
 def test_a_dry_run_shows_what_would_be_written_where_and_writes_nothing(tmp_path):
     from typer.testing import CliRunner
 

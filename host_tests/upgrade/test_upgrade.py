@@ -3,7 +3,7 @@
 import pytest
 
 from host_tests.system.harness import wait_for
-from host_tests.upgrade.world import Upgrading, image, release
+from host_tests.upgrade.world import Upgrading, release
 
 pytestmark = pytest.mark.slow
 
@@ -98,7 +98,6 @@ def _damaged(path, at):
         ("wrong_board", lambda path: release(path, 7, plan={"boards": ("another",)})),
         ("wrong_micropython", lambda path: release(path, 7, plan={"micropython": ("1.2",)})),
         ("base_mismatch", lambda path: release(path, 7, plan={"follows": 3})),
-        ("bad_format", lambda path: image(path, 7)),
     ],
 )
 def test_what_must_not_run_is_refused_with_its_reason(upgrading, tmp_path, reason, make):

@@ -7,6 +7,7 @@ import sys
 import urllib.request
 
 from hanma.release import bundle
+from host_tests.port import boot_choice
 from host_tests.release import forge
 from host_tests.system.harness import Process, World, free_port, staged_tree, wait_for
 
@@ -26,10 +27,11 @@ def release(out, version, changes=None, base=None, key="A", plan=None):
     return out
 
 
-def image(out, version):
-    """Make a bundle of a whole MicroPython image, with nothing in it that would run; returns its path."""
-    plan = bundle.Plan(version=version, expires_ms=EXPIRES_MS, boards=("unix",), text=f"0.{version}")
-    bundle.build({"micropython.bin": b"\xe9" * 4096}, plan, forge.private("A"), out, kind="image")
+def image(out, version, content=b"MicroPython", key="A", plan=None, raw=None):
+    """Make a bundle of a whole MicroPython image with this content, or of raw bytes; returns its path."""
+    facts = {"version": version, "expires_ms": EXPIRES_MS, "boards": ("unix",), "text": f"0.{version}", **(plan or {})}
+    files = {bundle.IMAGE_NAME: raw or boot_choice.app_image(content)}
+    bundle.build(files, bundle.Plan(**facts), forge.private(key), out, kind="image")
     return out
 
 

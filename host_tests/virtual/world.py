@@ -21,7 +21,7 @@ WRAP = 1 << 30
 HEARTBEAT_S = 60
 
 _PATH = "/usr/local/bin:/usr/bin:/bin"  # the 32-bit port's starter is a shell script
-_KEY_PIN = 25  # boards/unix.py
+_KEY_PIN = 25  # boards/unix/board.py
 _RESET_PIN = 33  # the same
 _PROCESS = pathlib.Path(__file__).with_name("process.py")
 

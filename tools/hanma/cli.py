@@ -174,6 +174,7 @@ _TOOLS = {
     "MicroPython, 32 bits": toolchain.micropython32,
     "mpy-cross": toolchain.mpy_cross,
     "umqtt.simple 1.3.4": toolchain.umqtt_simple,
+    "reader of MicroPython's manifests": toolchain.manifest_reader,
     "mosquitto": toolchain.mosquitto,
     "PostgreSQL": toolchain.postgresql,
 }

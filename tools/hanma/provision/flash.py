@@ -1,6 +1,7 @@
 """`hanma flash`: the MicroPython image onto the chip, by esptool. Only an image that the table knows, and that is whole.
 
-boards/images.csv is the table: board, version and SHA-256 as the maker of the image publishes them. State: none.
+boards/images.csv is the table: board, version and SHA-256 as the maker of the image publishes them; `--register VERSION` adds an
+image that was tried, or built by oneself. State: that table.
 Exit codes: 0 done; 1 it cannot be done, or the image is refused.
 """
 
@@ -39,6 +40,9 @@ def command(
     port: Annotated[Optional[str], typer.Argument(help="Serial port; without it the one that has a board.")] = None,
     board: Annotated[str, typer.Option("--board", "-b", help="The board's name: see `hanma boards`.")] = "lilygo_t_a7670",
     sha256: Annotated[str, typer.Option("--sha256", help="The published hash of an image that is not in the table.")] = "",
+    register: Annotated[
+        str, typer.Option("--register", help="Write nothing to a chip: note this image in the table as that version, as 1.26.1.")
+    ] = "",
     erase: Annotated[bool, typer.Option("--erase", help="Erase the whole chip first: files, identity and lock are gone.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the image and show what would be written where.")] = False,
 ):
@@ -46,8 +50,11 @@ def command(
     try:
         chip = staging.about_board(board)["chip"]
         data = image.read_bytes()
-        version = known_version(data, board, sha256)
         plan = check(data, chip)
+        if register:
+            typer.echo(f"{TABLE}: {note(data, board, register, sha256, TABLE)}")
+            return
+        version = known_version(data, board, sha256)
         typer.echo(f"{image}: MicroPython {version}, SHA-256 {hashlib.sha256(data).hexdigest()}")
         for name, address, size, used in plan:
             typer.echo(f"  0x{address:06x}  {size:>8} B  {name}" + (f"  ({used} B)" if used else ""))
@@ -88,8 +95,27 @@ def known_version(data, board, published, table=TABLE):
     if published:
         raise ImageError(f"SHA-256 不符 its SHA-256 is {digest}, not the published one: download it again")
     raise ImageError(
-        f"镜像不在 boards/images.csv 中 it is not in boards/images.csv. Compare with what its maker publishes: {digest}"
+        f"镜像不在 boards/images.csv 中 it is not in boards/images.csv. Compare with what its maker publishes: {digest}. "
+        "试用合格后用 --register 版本号 登记 Once it was tried, note it with --register VERSION"
     )
+
+
+def note(data, board, version, published, table):
+    """Add an image that check() found whole to the table; return its line. published: its hash, "" where nobody published one.
+
+    Raises ImageError when that is another one, the image says of itself that it is another version, or the table knows it.
+    """
+    digest = hashlib.sha256(data).hexdigest()
+    if published and published.lower() != digest:
+        raise ImageError(f"SHA-256 不符 its SHA-256 is {digest}, not the published one: download it again")
+    if not re.search(rb"v%s(?![\w.-])" % re.escape(version).encode(), data):
+        raise ImageError(f"镜像中没有版本号 v{version} nothing in the image says v{version}")
+    if digest in table.read_text(encoding="utf-8"):
+        raise ImageError("镜像已登记 the table has this image")
+    line = f"{board},{version},{digest}"
+    with open(table, "a", encoding="utf-8") as file:
+        file.write(line + "\n")
+    return line
 
 
 def check(data, chip):
