@@ -1,8 +1,6 @@
 """The batch file, the record, labels and images: what is refused, and with which words."""
 
 import hashlib
-import io
-import struct
 import threading
 
 import pytest
@@ -10,11 +8,10 @@ import pytest
 pytest.importorskip("segno")
 pytest.importorskip("esptool")
 
-from esptool.bin_image import ELFSection, ESP32FirmwareImage  # noqa: E402
-
 from hanma.provision import batch, flash, label  # noqa: E402
 from hanma.provision.record import Record  # noqa: E402
 from hanma.provision.words import WORDS, Trouble  # noqa: E402
+from host_tests.docs.images import image  # noqa: E402
 
 _SECRET = "do-not-show-me-{}"
 
@@ -149,27 +146,8 @@ def test_a_sheet_has_a_page_for_each_twenty_four_labels(tmp_path):
 # ---- images
 
 
-def _program(text):
-    image = ESP32FirmwareImage()
-    image.entrypoint = 0x40080000
-    image.segments = [ELFSection(b".dram", 0x3FFB0000, text.ljust(256, b"."), 0)]
-    return bytes(image.save(None))
-
-
-def _image(program=None):
-    """Return an image as MicroPython's: bootloader, partition table, program; it begins at 0x1000."""
-    parts = [(b"nvs", 1, 2, 0x9000, 0x6000), (b"phy_init", 1, 1, 0xF000, 0x1000), (b"factory", 0, 0, 0x10000, 0x1F0000)]
-    entries = b"".join(struct.pack("<2sBBII16sI", b"\xaa\x50", kind, sub, at, size, name, 0) for name, kind, sub, at, size in parts)
-    table = entries + b"\xeb\xeb" + b"\xff" * 14 + hashlib.md5(entries).digest()
-    room = io.BytesIO(b"\xff" * 0xF000)
-    for at, data in ((0, _program(b"bootloader")), (0x7000, table.ljust(0xC00, b"\xff")), (0xF000, program or _program(b"app"))):
-        room.seek(at)
-        room.write(data)
-    return room.getvalue()
-
-
 def test_a_whole_image_is_shown_part_by_part():
-    plan = flash.check(_image(), "esp32")
+    plan = flash.check(image(), "esp32")
     assert [(name, address) for name, address, _, _ in plan] == [
         ("bootloader", 0x1000), ("partition table", 0x8000), ("nvs", 0x9000), ("phy_init", 0xF000), ("factory", 0x10000),
     ]  # fmt: skip
@@ -178,7 +156,7 @@ def test_a_whole_image_is_shown_part_by_part():
 
 @pytest.mark.parametrize("at", [0x0, 0x40, 0x7004, 0xF000, 0xF040])
 def test_an_image_with_one_wrong_byte_is_refused(at):
-    data = bytearray(_image())
+    data = bytearray(image())
     data[at] ^= 0x10
     with pytest.raises(flash.ImageError):
         flash.check(bytes(data), "esp32")
@@ -187,16 +165,16 @@ def test_an_image_with_one_wrong_byte_is_refused(at):
 @pytest.mark.parametrize("length", [0, 0x100, 0x7100, 0xF000, 0xF080])
 def test_an_image_that_ends_early_is_refused(length):
     with pytest.raises(flash.ImageError):
-        flash.check(_image()[:length], "esp32")
+        flash.check(image()[:length], "esp32")
 
 
 def test_an_image_for_another_chip_is_refused():
     with pytest.raises(flash.ImageError):
-        flash.check(_image(), "esp32s3")
+        flash.check(image(), "esp32s3")
 
 
 def test_only_an_image_of_the_table_or_with_the_published_hash_is_known(tmp_path):
-    data, table = _image(), tmp_path / "images.csv"
+    data, table = image(), tmp_path / "images.csv"
     digest = hashlib.sha256(data).hexdigest()
     table.write_text(f"board,version,sha256\nlilygo_t_a7670,1.27.0,{digest}\n")
     assert flash.known_version(data, "lilygo_t_a7670", "", table) == "1.27.0"
@@ -245,8 +223,8 @@ def test_a_dry_run_shows_what_would_be_written_where_and_writes_nothing(tmp_path
     from hanma.cli import app
 
     path = tmp_path / "image.bin"
-    path.write_bytes(_image())
-    digest = hashlib.sha256(_image()).hexdigest()
+    path.write_bytes(image())
+    digest = hashlib.sha256(image()).hexdigest()
     done = CliRunner().invoke(app, ["flash", str(path), "/dev/none", "--dry-run", "--erase", "--sha256", digest])
     assert done.exit_code == 0, done.output
     assert "0x001000" in done.output and "erase-flash" in done.output and f"write-flash 0x1000 {path}" in done.output

@@ -1,0 +1,182 @@
+"""The maker's chapter, every command of it in its order: in a copy of the project, with virtual boards where it says ports.
+
+What a host cannot do is named in _HANDS: nothing is written to a chip that has no ROM, so esptool is only shown its words.
+"""
+
+import contextlib
+import json
+import re
+import ssl
+import sys
+import urllib.request
+
+import pytest
+
+from hanma.bench import certificates
+from hanma.provision.record import Record
+from host_tests.board.board import Board
+from host_tests.docs import chapters
+from host_tests.docs.images import image
+from host_tests.system.harness import DEVICE_ID, RELAY_PIN, Process, free_port
+from host_tests.system.provisioning import BUTTON_PIN
+from host_tests.upgrade.world import Upgrading, release
+
+pytestmark = pytest.mark.slow
+
+CHAPTER = "maker.md"
+_PASSPHRASE = "correct horse\n"
+_PORTS = 3
+
+
+class Maker:
+    """Who reads the chapter: a desk, three boards on cables, and hands."""
+
+    def __init__(self, directory, stack):
+        self.desk = chapters.Desk(directory)
+        self.stack = stack
+        self.boards = [self._board(directory / f"board{number}", number) for number in range(_PORTS)]
+        self.desk.stands_in = {f"/dev/ttyUSB{number}": board.pts for number, board in enumerate(self.boards)}
+        self.desk.stands_in["8443"] = str(free_port())
+        self.served = None
+        files = certificates.make(directory, "good", names=("localhost", "127.0.0.1"))
+        given = {"ca.pem": files.ca, "server.pem": files.certificate, "server.key": files.key}
+        for name, path in given.items():
+            (self.desk.place / name).write_bytes(path.read_bytes())
+        (self.desk.place / "ESP32_GENERIC-SPIRAM.bin").write_bytes(image())
+        (self.desk.place / "console.txt").write_text("Traceback (most recent call last):\n")
+
+    def _board(self, directory, number):
+        board = self.stack.enter_context(Board(directory, identity=f"240ac400000{number}", time_factor=10))
+        board.control.call("set_pin", pin=RELAY_PIN + 1, text=f"={RELAY_PIN}")
+        board.control.call("release_button", pin=BUTTON_PIN)
+        modem = Process([sys.executable, "-m", "host_tests.sim", "--seed", "1", "--speed", "10"], directory / "sim.log")
+        self.stack.callback(modem.close)
+        board.control.call("link_uart", number=1, tty=modem.hello()["tty"])
+        return board
+
+    def follow(self):
+        """Save every file and run every command, as they come."""
+        for block in chapters.blocks(CHAPTER):
+            if block.language == "sh":
+                for command in block.text.splitlines():
+                    self.do(command)
+            elif block.name and "." in block.name:
+                self.desk.save(block)
+
+    def do(self, command):
+        """Run one command with what hands do meanwhile."""
+        hand = next((hand for said, hand in _HANDS if re.search(said, command)), Maker.plainly)
+        hand(self, command)
+
+    def plainly(self, command):
+        """Run it."""
+        self.desk.run(command)
+
+    def type_passphrase(self, command):
+        """Type it as often as it is asked for."""
+        self.desk.run(command, _PASSPHRASE * 2)
+
+    def only_show(self, command):
+        """Let esptool's words be shown."""
+        assert "write-flash" in self.desk.run(command if "--dry-run" in command else f"{command} --dry-run")
+
+    def hold_button(self, command):
+        """Hold every board's button meanwhile."""
+        for board in self.boards:
+            board.control.call("press_button", pin=BUTTON_PIN)
+        self.desk.run(command)
+        for board in self.boards:
+            board.control.call("release_button", pin=BUTTON_PIN)
+
+    def fetch(self, command):
+        """Fetch what the server serves, with the order's token, and end the server."""
+        process = self.desk.start(command)
+        try:
+            assert process.stdout.readline()
+            token = re.search(r"--token (\S+)", command)[1]
+            url = f"https://localhost:{self.desk.stands_in['8443']}/7.bundle"
+            request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
+            context = ssl.create_default_context(cafile=str(self.desk.place / "ca.pem"))
+            with urllib.request.urlopen(request, context=context, timeout=20) as answer:
+                self.served = answer.read()
+        finally:
+            process.terminate()
+            process.communicate()
+
+
+# (what the command has in it, what hands do)
+_HANDS = (
+    (r"release key new|release build", Maker.type_passphrase),
+    (r"hanma flash", Maker.only_show),
+    (r"hanma doctor", Maker.hold_button),
+    (r"release serve", Maker.fetch),
+)
+
+
+@pytest.fixture(scope="module")
+def maker(tmp_path_factory):
+    """Who has followed the chapter to its end; every command has ended well."""
+    with contextlib.ExitStack() as stack:
+        found = Maker(tmp_path_factory.mktemp("maker"), stack)
+        found.follow()
+        yield found
+
+
+@pytest.mark.timeout(300)
+def test_the_boards_are_terminals_with_an_identity_each_and_know_the_releases_keys(maker):
+    keys = (maker.desk.place / "release.keys").read_bytes()
+    given = [board.nvs()["hanma"]["device_id"].decode() for board in maker.boards]
+    assert sorted(given) == ["T-0001", "T-0002", "T-0003"]
+    for board in maker.boards:
+        assert board.files()["release.keys"] == keys
+        assert board.nvs()["hanma"]["lock"] == 1
+
+
+@pytest.mark.timeout(300)
+def test_the_record_has_every_board_and_the_labels_say_what_the_command_said(maker):
+    record = Record(maker.desk.place / "hanma-batch.sqlite")
+    assert [run["verdict"] for run in record.runs()] == ["pass"] * _PORTS
+    site = {"T-0001": "north", "T-0002": "north", "T-0003": "south"}
+    assert {name: text for _, name, text in record.labels()} == {
+        name: f"https://platform.example/t/{name}?site={site[name]}" for name in site
+    }
+
+
+@pytest.mark.timeout(300)
+def test_the_server_gives_the_bundle_that_was_built(maker):
+    assert maker.served == (maker.desk.place / "7.bundle").read_bytes()
+
+
+@pytest.mark.timeout(300)
+def test_the_next_release_as_a_difference_is_a_small_part_of_the_whole(maker):
+    sizes = {name: (maker.desk.place / name).stat().st_size for name in ("8.bundle", "8-whole.bundle")}
+    assert sizes["8.bundle"] < sizes["8-whole.bundle"] / 5
+
+
+def test_both_languages_have_the_same_commands_and_files():
+    english, chinese = chapters.blocks(CHAPTER), chapters.blocks("maker.zh.md")
+    assert [block.text.replace(" --lang en", "") for block in english] == [block.text for block in chinese]
+
+
+def test_a_terminal_obeys_the_order_for_an_upgrade_as_it_is_written(tmp_path):
+    order = json.loads(chapters.document(CHAPTER, "order"))
+    with Upgrading(tmp_path) as upgrading:
+        upgrade = order["content"]["upgrade"]
+        upgrade["url"] = upgrading.serve(release(tmp_path / "seven", 7), token=upgrade["token"])
+        platform = upgrading.world.platform
+        upgrading.world.chip.power_on()
+        upgrading.world.until_online()
+        platform.publish(platform.topic("command", "u1"), order)
+        assert platform.answer("u1")["result"]["answer"] == "upgrade"
+        upgrading.until("ready", version=7)
+
+
+def test_a_terminal_obeys_iotdas_event_as_it_is_written(tmp_path):
+    event = json.loads(chapters.document(CHAPTER, "event"))
+    with Upgrading(tmp_path, profile="iotda") as upgrading:
+        paras = event["services"][0]["paras"]
+        paras["url"] = upgrading.serve(release(tmp_path / "seven", 7), token=paras["access_token"])
+        upgrading.world.chip.power_on()
+        upgrading.world.until_online()
+        upgrading.world.platform.publish(f"$oc/devices/{DEVICE_ID}/sys/events/down", {"object_device_id": DEVICE_ID, **event})
+        upgrading.until("ready", version=7)
