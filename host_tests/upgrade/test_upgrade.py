@@ -81,6 +81,19 @@ def test_a_server_without_ranges_serves_too(upgrading, tmp_path):
     upgrading.until("ready")
 
 
+def test_a_difference_over_another_base_is_refused_and_one_that_only_takes_a_file_away_is_not(upgrading, tmp_path):
+    first = release(tmp_path / "seven", 7)
+    upgrading.order(upgrading.started(first))
+    upgrading.until("confirmed", version=7)
+    other = release(tmp_path / "other", 7, {"lib/terminal/more.mpy": b"more"})
+    upgrading.order(upgrading.serve(release(tmp_path / "eight", 8, base=other)))
+    upgrading.until("refused", reason="base_mismatch")
+    less = release(tmp_path / "nine", 9, {"lib/terminal/gcj02.mpy": None}, base=first)
+    upgrading.order(upgrading.serve(less))
+    upgrading.until("confirmed", version=9)
+    assert not (upgrading.world.flash / "b/lib/terminal/gcj02.mpy").exists()
+
+
 def _damaged(path, at):
     data = bytearray(path.read_bytes())
     data[at] ^= 1
