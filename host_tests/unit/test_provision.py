@@ -11,7 +11,7 @@ pytest.importorskip("esptool")
 from hanma.provision import batch, flash, label  # noqa: E402
 from hanma.provision.record import Record  # noqa: E402
 from hanma.provision.words import WORDS, Trouble  # noqa: E402
-from host_tests.docs.images import image  # noqa: E402
+from host_tests.docs.images import image, program  # noqa: E402
 
 _SECRET = "do-not-show-me-{}"
 
@@ -187,7 +187,7 @@ def test_only_an_image_of_the_table_or_with_the_published_hash_is_known(tmp_path
 
 
 def test_an_image_that_was_tried_is_noted_once_under_the_version_that_it_says(tmp_path):
-    data, table = _image(_program(b"v1.27.0 on 2025-12-09")), tmp_path / "images.csv"
+    data, table = image(program(b"v1.27.0 on 2025-12-09")), tmp_path / "images.csv"
     table.write_text("board,version,sha256\n")
     digest = hashlib.sha256(data).hexdigest()
     with pytest.raises(flash.ImageError, match="v1.27.1"):
@@ -208,7 +208,7 @@ def test_the_command_notes_an_image_and_writes_to_no_chip(tmp_path, monkeypatch)
     from hanma.cli import app
 
     path, table = tmp_path / "image.bin", tmp_path / "images.csv"
-    path.write_bytes(_image(_program(b"v1.27.0 on 2025-12-09")))
+    path.write_bytes(image(program(b"v1.27.0 on 2025-12-09")))
     table.write_text("board,version,sha256\n")
     monkeypatch.setattr(flash, "TABLE", table)
     monkeypatch.setattr(flash.esptool, "main", lambda words: pytest.fail("it wrote"))
