@@ -56,6 +56,7 @@ class Acceptance:
         self._by = ""
         self._rows = {}
         self._place = None  # as reported with the switching
+        self._is_heard = False  # an order was answered
         self._rehearsal = None  # the terminal's report that it began
         self._has_power = False  # as far as is known
 
@@ -102,6 +103,7 @@ class Acceptance:
                 break
             if time.monotonic() >= end:
                 raise Trouble("not_online", device=self._device_id, seconds=self._limits.online_s)
+        self._is_heard = True
         self._expect(answer, "off_refused")
         self._rehearsal = await self._report("rehearsal", mark, _REPORT_S)
         return "ok", _took(answer)
@@ -182,7 +184,7 @@ class Acceptance:
     async def _at_rest(self):
         """Stop without a wish: the rehearsal is over. Tried again and again, for the link may be only coming back."""
         mark = self._platform.seen_count
-        for _ in range(_LAST_TRIES):
+        for _ in range(_LAST_TRIES if self._is_heard else 1):
             answer = await self._order(0)
             if answer.code is not None:
                 break

@@ -3,8 +3,8 @@
 What the record does not know comes from the enterprise's file (TOML) with the field's own name; what neither knows stays blank and
 is named. XLSX with text cells, and the same as CSV. State: none.
 
-    [企业]                      [终端]                      ["终端 T-1"]
-    企业名称 = "…"               设备分类 = "…"                设备名称 = "…"
+    ["企业"]                    ["终端"]                    ["终端 T-1"]
+    "企业名称" = "…"             "设备分类" = "…"              "设备名称" = "…"
 """
 
 import csv
