@@ -370,6 +370,29 @@ class World:
         wait_for(lambda: len(self.platform.uplinks("00")) >= times, lambda: f"login: {self.story()}", timeout_s)
         return self.platform.uplinks("00")[-1]
 
+    def until_boot(self, boot, timeout_s=_WAIT_S):
+        """Wait for the login of the boot of this number (NVS counts them) and return it: some before it may have logged in, too."""
+
+        def found():
+            return next((login for login in self.platform.uplinks("00") if login["reset"]["boot"] == boot), None)
+
+        return wait_for(found, lambda: f"login of boot {boot}: {self.story()}", timeout_s)
+
+    def until_counters(self, timeout_s=_WAIT_S):
+        """Wait for a full heartbeat that is made from now on and return its counters; the one under way is not it."""
+
+        def full():
+            return [content for content in self.platform.uplinks("FF") if "uptime_s" in content and "reason" in content]
+
+        seen = len(full())
+        wait_for(lambda: len(full()) >= seen + 2, lambda: f"two full heartbeats: {self.story()}", timeout_s)
+        return full()[-1].get("counters", {})
+
+    def powered_after_s(self, began_us):
+        """Return the terminal's seconds from a moment (µs since 1970) to the relay's next edge to 1, by the pins' log."""
+        edges = [edge for edge in self.chip.pin_log() if edge["pin"] == RELAY_PIN and edge["t_us"] >= began_us]
+        return next((edge["t_us"] - began_us) * self.factor / 1e6 for edge in edges if edge["level"] == 1)
+
     def until_beat(self, timeout_s=_WAIT_S, **facts):
         """Wait until the heartbeats together say these facts."""
 

@@ -107,7 +107,7 @@ def test_a_flood_left_the_terminal_as_it_was(flooded):
     world = flooded
     assert world.chip.boots == 1
     assert "Traceback" not in world.chip.console_text()
-    counters = world.platform.beats()["counters"]
+    counters = world.until_counters()
     assert counters["orders"] >= 2 * FLOOD and not {"malformed", "deaths", "stray_errors", "memory_errors"} & set(counters)
 
 
@@ -131,7 +131,7 @@ def test_hostile_servers_move_nothing_end_no_task_and_are_forgotten(tmp_path, tl
         assert world.chip.boots == 1
         assert "Traceback" not in world.chip.console_text()
         world.until_beat(state="AUTHORISED", relay=1)
-        assert not {"deaths", "stray_errors", "memory_errors"} & set(world.platform.beats().get("counters", {}))
+        assert not {"deaths", "stray_errors", "memory_errors"} & set(world.until_counters())
         assert world.platform.answer(world.platform.order(0))["code"] == 200
 
 
