@@ -102,9 +102,9 @@ class Folder:
 
 
 def _readable(path):
-    """Return False while another program has the file for itself."""
+    """Return False while another program has the file for itself, or where it is gone."""
     try:
         path.open("rb").close()
-    except PermissionError:
+    except OSError:
         return False
     return True
