@@ -9,7 +9,7 @@ from micropython import const
 from terminal.borrow import borrow
 from terminal.protocol import Malformed, decode
 
-_FAIL_OPEN_S = const(0)  # rows of `recall.SETTINGS`
+_FAIL_OPEN_S = const(0)  # rows of `limits.SETTINGS`
 _COMMAND_MAX_AGE_S = const(8)
 _FUTURE_S = const(-300)  # as in interlock
 _LEAST_S = const(60)
@@ -49,7 +49,7 @@ def _is_fit(wish, guard, age_s):
         return False
     wait_s, for_s = wish.get("fail_open_after_s"), wish.get("for_s")
     configured = guard.rehearsal[1] if guard.rehearsal else guard.interlock._settings
-    least_s = borrow("recall").SETTINGS[_FAIL_OPEN_S][2]
+    least_s = borrow("limits").SETTINGS[_FAIL_OPEN_S][2]
     if type(wait_s) is not int or not least_s <= wait_s <= configured[_FAIL_OPEN_S]:
         return False
     if type(for_s) is not int or not _LEAST_S <= for_s <= _MOST_S:
