@@ -28,6 +28,7 @@ _ENTRY = struct.Struct("<2sBBII16sI")
 _ENTRY_MAGIC, _MD5_MAGIC = b"\xaa\x50", b"\xeb\xeb"
 _TABLE_B = 0xC00
 _APP = 0
+_HASH_B = 32
 _BAUD = 460800
 
 
@@ -118,16 +119,23 @@ def note(data, board, version, published, table):
     return line
 
 
+def check_app(data, chip):
+    """Raise ImageError when data is not one program and nothing else: what goes into an app partition over the air."""
+    used = program(data, chip, "app")
+    if len(data) not in (used, used + _HASH_B):
+        raise ImageError("这不是 micropython.bin this is not micropython.bin: more follows, as in firmware.bin for the cable")
+
+
 def check(data, chip):
     """Return [(name, address, size, bytes used or 0)] of what is written; esptool checks the two programs. Raises ImageError."""
     begin = _BEGIN[chip]
     table = _partitions(data[_TABLE_AT - begin : _TABLE_AT - begin + _TABLE_B])
-    found = [("bootloader", begin, _TABLE_AT - begin, _program(data[: _TABLE_AT - begin], chip, "bootloader"))]
+    found = [("bootloader", begin, _TABLE_AT - begin, program(data[: _TABLE_AT - begin], chip, "bootloader"))]
     found.append(("partition table", _TABLE_AT, _TABLE_B, 0))
     for name, kind, address, size in table:
         used = 0
         if kind == _APP and data[address - begin :]:
-            used = _program(data[address - begin : address - begin + size], chip, name)
+            used = program(data[address - begin : address - begin + size], chip, name)
             if address - begin + used > len(data):
                 raise ImageError(f"镜像不完整 the image ends within {name}")
         found.append((name, address, size, used))
@@ -149,12 +157,17 @@ def _partitions(data):
     return found
 
 
-def _program(data, chip, name):
-    """Return the bytes of a program by esptool's own reading of it: chip, checksum and hash are right."""
+def program(data, chip, name):
+    """Return the bytes of a program by esptool's own reading of it, without its hash: chip, checksum and hash are right.
+
+    Raises ImageError.
+    """
     try:
         loaded = LoadFirmwareImage(chip, data)
     except (esptool.FatalError, struct.error, OSError, IndexError) as error:
         raise ImageError(f"{name}: {re.sub(r'[.]$', '', str(error))} 镜像损坏") from None
+    if loaded.chip_id != loaded.ROM_LOADER.IMAGE_CHIP_ID:
+        raise ImageError(f"{name}: 镜像属于另一种芯片 made for another chip than {chip}")
     if loaded.checksum != loaded.calculate_checksum():
         raise ImageError(f"{name}: 校验和不符 wrong checksum")
     if getattr(loaded, "append_digest", False) and loaded.stored_digest != loaded.calc_digest:
