@@ -107,10 +107,12 @@ def token_for(nvs, url):
 
 
 def forget_token(nvs):
-    """Let go of the token, if there is one. Raises OSError."""
-    if get_blob(nvs, "ota_token", _TOKEN_B) is not None:
+    """Let go of the token, if there is one. What cannot be erased now is tried again by the next round."""
+    try:
         nvs.erase_key("ota_token")
         nvs.commit()
+    except OSError:
+        pass  # most often there is none
 
 
 def _mark(url):
