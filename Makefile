@@ -70,8 +70,9 @@ soak: $(READY) ## DAYS=30: a month of a rough site in minutes (SEED=7 repeats on
 demo-upload: $(READY) ## a clerk's week from nothing: a sample site, its errors, faults, a correction; judged from the stand-in's ledger
 	$(BIN)/python -m host_tests.demo_upload
 
-pictures: $(READY) ## draw docs/pictures/ anew from real workbooks, and the tables of settings in the clerk's chapter
+pictures: $(READY) ## draw docs/pictures/ anew from real workbooks and virtual boards, and the tables of settings in the clerk's chapter
 	$(BIN)/python -m host_tests.demo_upload --pictures docs/pictures
+	$(BIN)/python -m host_tests.bench_pictures docs/pictures
 	$(BIN)/python -m host_tests.chapter
 
 clean: ## remove what was made: .venv, build, caches

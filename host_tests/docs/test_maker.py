@@ -1,24 +1,17 @@
-"""The maker's chapter, every command of it in its order: in a copy of the project, with virtual boards where it says ports.
-
-What a host cannot do is named in _HANDS: nothing is written to a chip that has no ROM, so esptool is only shown its words.
-"""
+"""The maker's chapter, every command of it in its order: in a copy of the project, with virtual boards where it says ports."""
 
 import contextlib
 import json
 import re
 import ssl
-import sys
 import urllib.request
 
 import pytest
 
-from hanma.bench import certificates
 from hanma.provision.record import Record
-from host_tests.board.board import Board
 from host_tests.docs import chapters
-from host_tests.docs.images import image
-from host_tests.system.harness import DEVICE_ID, RELAY_PIN, Process, free_port
-from host_tests.system.provisioning import BUTTON_PIN
+from host_tests.docs.reader import Reader
+from host_tests.system.harness import DEVICE_ID, free_port
 from host_tests.upgrade.world import Upgrading, release
 
 pytestmark = pytest.mark.slow
@@ -28,65 +21,23 @@ _PASSPHRASE = "correct horse\n"
 _PORTS = 3
 
 
-class Maker:
-    """Who reads the chapter: a desk, three boards on cables, and hands."""
+class Maker(Reader):
+    """Who makes terminals of three boards, keys and releases, and serves one. served: what the server gave."""
+
+    CHAPTER = CHAPTER
 
     def __init__(self, directory, stack):
-        self.desk = chapters.Desk(directory)
-        self.stack = stack
-        self.boards = [self._board(directory / f"board{number}", number) for number in range(_PORTS)]
+        super().__init__(directory, stack, _PORTS)
         self.desk.stands_in = {f"/dev/ttyUSB{number}": board.pts for number, board in enumerate(self.boards)}
         self.desk.stands_in["8443"] = str(free_port())
         self.served = None
-        files = certificates.make(directory, "good", names=("localhost", "127.0.0.1"))
-        given = {"ca.pem": files.ca, "server.pem": files.certificate, "server.key": files.key}
-        for name, path in given.items():
-            (self.desk.place / name).write_bytes(path.read_bytes())
-        (self.desk.place / "ESP32_GENERIC-SPIRAM.bin").write_bytes(image())
+        (self.desk.place / "server.pem").write_bytes(self.tls.certificate.read_bytes())
+        (self.desk.place / "server.key").write_bytes(self.tls.key.read_bytes())
         (self.desk.place / "console.txt").write_text("Traceback (most recent call last):\n")
-
-    def _board(self, directory, number):
-        board = self.stack.enter_context(Board(directory, identity=f"240ac400000{number}", time_factor=10))
-        board.control.call("set_pin", pin=RELAY_PIN + 1, text=f"={RELAY_PIN}")
-        board.control.call("release_button", pin=BUTTON_PIN)
-        modem = Process([sys.executable, "-m", "host_tests.sim", "--seed", "1", "--speed", "10"], directory / "sim.log")
-        self.stack.callback(modem.close)
-        board.control.call("link_uart", number=1, tty=modem.hello()["tty"])
-        return board
-
-    def follow(self):
-        """Save every file and run every command, as they come."""
-        for block in chapters.blocks(CHAPTER):
-            if block.language == "sh":
-                for command in block.text.splitlines():
-                    self.do(command)
-            elif block.name and "." in block.name:
-                self.desk.save(block)
-
-    def do(self, command):
-        """Run one command with what hands do meanwhile."""
-        hand = next((hand for said, hand in _HANDS if re.search(said, command)), Maker.plainly)
-        hand(self, command)
-
-    def plainly(self, command):
-        """Run it."""
-        self.desk.run(command)
 
     def type_passphrase(self, command):
         """Type it as often as it is asked for."""
         self.desk.run(command, _PASSPHRASE * 2)
-
-    def only_show(self, command):
-        """Let esptool's words be shown."""
-        assert "write-flash" in self.desk.run(command if "--dry-run" in command else f"{command} --dry-run")
-
-    def hold_button(self, command):
-        """Hold every board's button meanwhile."""
-        for board in self.boards:
-            board.control.call("press_button", pin=BUTTON_PIN)
-        self.desk.run(command)
-        for board in self.boards:
-            board.control.call("release_button", pin=BUTTON_PIN)
 
     def fetch(self, command):
         """Fetch what the server serves, with the order's token, and end the server."""
@@ -103,14 +54,12 @@ class Maker:
             process.terminate()
             process.communicate()
 
-
-# (what the command has in it, what hands do)
-_HANDS = (
-    (r"release key new|release build", Maker.type_passphrase),
-    (r"hanma flash", Maker.only_show),
-    (r"hanma doctor", Maker.hold_button),
-    (r"release serve", Maker.fetch),
-)
+    HANDS = (
+        (r"release key new|release build", type_passphrase),
+        (r"hanma flash", Reader.only_show),
+        (r"hanma doctor", Reader.hold_button),
+        (r"release serve", fetch),
+    )
 
 
 @pytest.fixture(scope="module")

@@ -83,8 +83,10 @@ def command(
         if not found:
             raise Trouble("no_board")
         screen.several = len(found) > 1
-        passed = _provision(plan, found, screen, watch)
-        _sheet(kept, labels, {row.device_id for row in rows})
+        try:
+            passed = _provision(plan, found, screen, watch)
+        finally:  # --watch ends by Ctrl-C
+            _sheet(kept, labels, {row.device_id for row in rows})
     except Trouble as trouble:
         _fail(trouble.words(lang))
     except (staging.StageError, toolchain.Missing, OSError) as error:

@@ -145,6 +145,15 @@ WORDS = {
     "sheet_good": ("验收单有效：{device}，{verdict}，签名 {key}", "the sheet is valid: {device}, {verdict}, signed by {key}"),
     "missing": ("缺少：{detail}", "missing: {detail}"),
     "enterprise_bad": ("企业资料有误：{detail}", "the enterprise's file is wrong: {detail}"),
+    # what it found, where the terminal's own words are not for people: part and detail
+    "relay on True, off True": ("吸合、释放正常", "closes and opens"),
+    "relay on False, off True": ("不吸合", "does not close"),
+    "relay on False, off False": ("不吸合", "does not close"),
+    "relay on True, off False": ("不释放", "does not open"),
+    "relay clicked, no read-back": ("已动作，没有回读触点", "clicked; there is no contact to read back"),
+    "position gnss answers, cell None": ("卫星定位有应答", "the satellite receiver answers"),
+    "voice said": ("已播放", "said"),
+    "welding False": ("未焊接", "nobody welds"),
     # the doctor
     "is_board": ("{machine}，芯片编号 {chip}", "{machine}, chip {chip}"),
     "runs_micropython": ("运行 {release}", "it runs {release}"),
