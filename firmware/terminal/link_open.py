@@ -57,7 +57,10 @@ async def _open(link):
     if not config.tls:
         return sock
     try:
-        return await borrow("tls_open").wrap(sock, config.host, _contents(config.ca_file), _TLS_MS)
+        way = borrow("tls_open")
+        authorities = _contents(config.ca_file)
+        link.room = None  # from here on all that is asked of the heap is for TLS
+        return await way.wrap(sock, config.host, authorities, _TLS_MS)
     except BaseException:
         await link.close(sock)
         raise

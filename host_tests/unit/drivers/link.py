@@ -23,6 +23,7 @@ class _World:
     cause = None
     sim_pulled = False
     link_stable_s = STABLE_S
+    tls = True
 
     def __init__(self, lasting_s):
         self.lasting_s = lasting_s
