@@ -18,7 +18,7 @@ from host_tests.upload import site_world
 from host_tests.upload.as_windows import POSIX_MODULES, POSIX_NAMES
 
 _HERE = Path(hanma.__file__).parent
-_SOURCES = [*(_HERE / "upload").rglob("*.py"), *(_HERE / one for one in ("jobs.py", "cli.py"))]
+_SOURCES = [*(_HERE / "upload").rglob("*.py"), *(_HERE / one for one in ("carriage.py", "jobs.py", "cli.py"))]
 _METHODS = ("add_signal_handler", "create_unix_connection", "create_unix_server", "rename")
 _DAY = datetime(2026, 11, 2)
 
