@@ -107,10 +107,14 @@ class Platform:
 
     def _on_message(self, _client, _data, message):
         try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            return  # a hostile server has taken the broker's place; what is raised here would end the client for good
+        try:
             payload = json.loads(message.payload)
         except ValueError:
             payload = message.payload
-        self.messages.append((message.topic, payload, time.monotonic()))
+        self.messages.append((topic, payload, time.monotonic()))
 
     def topic(self, kind, request_id):
         """Return the topic of a command or response."""
