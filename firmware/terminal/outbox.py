@@ -199,6 +199,7 @@ class _Queue:
         self._stem = stem
         self._segment_b = segment_b
         self._size = None  # of the segment this boot appends to
+        self._gone = 0  # the number of the one that went last: places that are still in flight must not come again
         self._at = (0, 0)  # the place to read on from
         self._unread = 0  # records from there on
         self._flying = []  # places of what was handed out
@@ -216,7 +217,7 @@ class _Queue:
 
     def append(self, record, is_new):
         """Write one record, whole, and flush it. Raises OSError; then the next one gets a new segment."""
-        number = (self.segments[-1] if self.segments else 0) + 1 if is_new else self.segments[-1]
+        number = (self.segments[-1] if self.segments else self._gone) + 1 if is_new else self.segments[-1]
         size = 0 if is_new else self._size
         self._size = None
         path = self._stem + str(number)
@@ -299,7 +300,8 @@ class _Queue:
         self._remove()
 
     def _remove(self):
-        _quietly(os.remove, self._stem + str(self.segments.pop(0)))
+        self._gone = self.segments.pop(0)
+        _quietly(os.remove, self._stem + str(self._gone))
         if not self.segments:
             self._size = None
             self._at = (0, 0)

@@ -115,6 +115,13 @@ def test_what_was_dropped_is_known_after_a_power_cut_until_it_was_told(play):
     assert later["gaps"] == [[POSITION, 1, 1, 1, 3, 3]]
 
 
+def test_what_was_dropped_in_flight_and_comes_back_is_nobody_elses(play):
+    steps = [["add", ALARM, 0], ["add", POSITION, 0], ["boot"], ["next"], ["next"]]
+    steps += [["add", POSITION, 0], ["next"], ["undone", 1], ["next"]]
+    handed = play(steps, most=2)["steps"]
+    assert handed[6][:3] == [POSITION, 2, 1] and handed[8] is None
+
+
 def test_a_full_file_system_costs_the_least_urgent_and_a_dead_one_nothing_while_the_power_stays(play):
     result = play([["add", POSITION, 50]] * 3 + [["full", True], ["add", ALARM, 50], ["full", False]] + [["next"]] * 5, most=64)
     assert [ALARM, 1, 4] in _handed(result)
