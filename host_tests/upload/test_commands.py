@@ -144,6 +144,30 @@ def test_the_same_again_is_nothing_and_what_is_sent_is_counted(office, platform)
     assert "发送中" in office.done("history", "1")
 
 
+def test_what_was_tidied_in_a_row_is_told_once(office):
+    wide = dust(1, pm25="１.00")
+    assert "自动整理 1 处" in office.done("validate", "-", "-t", "dust", given=wide)
+    assert "自动整理 1 处" in office.done("add", "-", "-t", "dust", given=wide)
+    assert "自动整理" not in office.done("add", "-", "-t", "dust", given=wide)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
+def test_what_a_killed_run_had_in_the_air_is_told_with_the_end_of_its_lease(office, platform):
+    office.done("add", "-", "-t", "dust", given=dust(1))
+    platform.order({"kind": "slow", "endpoint": "dust", "delay_s": 60, "times": None})
+    with office.start("send") as process:
+        while not office.counts()["sending"]:
+            assert process.poll() is None
+        process.kill()
+    until_ms = office.counts()["sending_until_ms"]
+    told = f"{datetime.fromtimestamp(until_ms / 1000, timezone(timedelta(hours=8))):%Y-%m-%d %H:%M:%S}"
+    assert f"另一次运行在发 1 条，到 {told}" in office.done("status")
+    assert f"being sent by another run, until {told}" in office.done("status", "--state", "sending", "--lang", "en")
+    out = office.done("send")
+    assert f"另一次运行在发 1 条，到 {told}" in out and "未发" not in out
+    platform.clear()
+
+
 def test_a_refused_record_is_exported_mended_and_sent_again(office, platform):
     office.done("add", "-", "-t", "dust", given=dust(6))
     platform.order({"kind": "refuse", "endpoint": "dust", "message": "设备[X]未登记 :smile:"})
@@ -203,7 +227,8 @@ def test_what_was_registered_before_is_adopted_as_a_parent_and_not_sent(office, 
         path = office.directory / f"{table}.jsonl"
         path.write_text(json.dumps(row, ensure_ascii=False) + "\n", "utf-8")
     before = len(platform.taken())
-    assert "认领 2 条" in office.done("adopt", "team.jsonl", "worker_enter.jsonl")
+    office.done("add", "team.jsonl")
+    assert "认领 2 条；其中 1 条原在待发" in office.done("adopt", "team.jsonl", "worker_enter.jsonl")
     office.done("add", "-", "-t", "gate", given=attendance(leader, 8))
     assert office.counts()["waiting"] == 0
     assert "1" in office.done("reconcile", "team.jsonl")

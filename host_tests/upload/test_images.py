@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from hanma.upload import images
+from hanma.upload.kept import Kept
 from hanma.upload.record import Attachment
 from host_tests.upload.small import ENTER, EXIT, GATE
 
@@ -292,3 +293,32 @@ def test_a_person_s_standing_photo_is_never_taken_for_one_of_an_event():
     certificate = replace(_PHOTO, name="data", label="附件 Base64", privacy="id")
     assert images.stem(ENTER, certificate, {"idcard": "44X"}) == ""
     assert images.stem(ENTER, ENTER.field("idcardback"), {"idcard": "44X"}) == "44X"
+
+
+def test_one_photo_of_many_rows_is_decoded_once_and_again_when_it_is_another(tmp_path, monkeypatch):
+    decoded = []
+    monkeypatch.setattr(images, "_decode_roughly", decoded.append)
+    first, second = (_saved(Image.new("RGB", (64, 64), colour)) for colour in (_RED, _BLUE))
+    for _ in range(3):
+        ready, problems = _prepared_again(tmp_path, first, at_ns=1_000_000_000)
+        assert ready.data == first and ready.name == "a.jpg" and problems == []
+    ready, _ = _prepared_again(tmp_path, second, at_ns=2_000_000_000)
+    assert ready.data == second and decoded == [first, second]
+
+
+def _prepared_again(tmp_path, data, at_ns):
+    (tmp_path / "a.jpg").write_bytes(data)
+    os.utime(tmp_path / "a.jpg", ns=(at_ns, at_ns))
+    return images.prepare(Attachment("a.jpg", "a.jpg"), _PHOTO, tmp_path)
+
+
+def test_what_is_kept_stays_below_its_limit_and_the_longest_unused_goes():
+    kept = Kept(10)
+    for number in range(3):
+        kept.put(number, f"result {number}", 4)
+        kept.get(0)
+    assert [kept.get(number) for number in range(3)] == ["result 0", None, "result 2"]
+    kept.put(0, "another", 10)
+    assert [kept.get(number) for number in range(3)] == ["another", None, None]
+    kept.put(3, "too large", 11)
+    assert kept.get(3) is None

@@ -174,10 +174,57 @@ def test_many_are_put_with_few_commits_and_in_order(store):
 
 def test_what_was_there_before_is_adopted_as_accepted(store):
     child = store.put(prepared("worker_enter", "w", parents=[("team", "t")]))
-    assert store.adopt([prepared("team", "t"), prepared("gate", ID)]) == 2
-    assert store.adopt([prepared("team", "t")]) == 0
+    assert store.adopt([prepared("team", "t"), prepared("gate", ID)]) == {"new": 2}
+    assert store.adopt([prepared("team", "t")]) == {"known": 1}
     assert store.state("gate", (ID,), "shantou") == "accepted"
     assert state(store, child.id) == "queued"
+
+
+@pytest.mark.parametrize("became", ["queued", "refused", "uncertain"])
+def test_what_is_on_hand_and_adopted_is_never_sent(store, became):
+    put = store.put(prepared("gate", ID, photo=PHOTO))
+    child = store.put(prepared("worker_enter", "w", parents=[("gate", ID)]))
+    if became != "queued":
+        [item] = claim(store)
+        store.settle(item, became)
+    assert store.adopt([prepared("gate", ID, photo=b"")]) == {"taken": 1}
+    assert state(store, put.id) == "accepted" and state(store, child.id) == "queued"
+    assert store.body(put.id)["photo"].data == b""
+    assert [item.id for item in claim(store, 9)] == [child.id] and store.counts()["held"] == 0
+
+
+def test_what_waits_for_its_parent_and_is_adopted_waits_no_more(store):
+    child = store.put(prepared("worker_enter", "w", parents=[("team", "t")]))
+    assert store.adopt([prepared("worker_enter", "w")]) == {"taken": 1}
+    store.put(prepared("team", "t"))
+    assert state(store, child.id) == "accepted" and [item.table for item in claim(store, 9)] == ["team"]
+
+
+def test_another_content_that_was_on_hand_is_held_for_the_clerk_when_its_record_is_adopted(store):
+    put = store.put(prepared("gate", ID, photo=PHOTO, temperature="36.5"))
+    assert store.adopt([prepared("gate", ID, temperature="36.1")]) == {"taken": 1}
+    assert store.body(put.id)["temperature"] == "36.1" and claim(store) == []
+    [held] = store.find(state="held")
+    store.confirm(held.id)
+    [item] = claim(store)
+    assert item.operation == "U" and item.body()["temperature"] == "36.5" and item.body()["photo"].data == PHOTO
+
+
+def test_what_is_on_its_way_or_a_confirmed_correction_is_not_adopted(store):
+    store.put(prepared("gate", ID))
+    [item] = claim(store)
+    assert store.adopt([prepared("gate", ID)]) == {"busy": 1}
+    store.settle(item, "accepted")
+    store.confirm(store.put(prepared("gate", ID, temperature="36.1")).id)
+    assert store.adopt([prepared("gate", ID)]) == {"known": 1}
+    assert [item.operation for item in claim(store)] == ["U"]
+
+
+def test_the_pictures_of_what_is_decided_to_be_accepted_are_gone(store):
+    put = store.put(prepared("gate", ID, photo=PHOTO))
+    store.settle(claim(store)[0], "uncertain")
+    store.decide(put.id, "accepted")
+    assert store.body(put.id)["photo"].data == b""
 
 
 # Parents

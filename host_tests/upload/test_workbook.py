@@ -1,14 +1,17 @@
 """A clerk's workbook: what is filled in comes back as it was typed, and what is wrong with it stands where it is wrong."""
 
 import os
+import signal
 import stat
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import date
 
 import openpyxl
 import pytest
 
-from hanma.upload import gathering, reading, workbook
+from hanma.upload import gathering, marking, reading, workbook
 from hanma.upload.flaws import ReadingError
 from hanma.upload.problems import NOTE, WARNING, Place, Problem, Rule
 from hanma.upload.record import Record, Row
@@ -130,7 +133,7 @@ def test_a_filled_template_is_read_back_under_its_fields_exactly_as_typed(tmp_pa
 def _marked(tmp_path, rows, problems, lang="zh"):
     """Return the workbook that gives these rows back. problems: row → its problems."""
     records = [Record("small", "enter", {}, row.place, problems=problems.get(row.place.row, [])) for row in rows]
-    workbook.mark(tmp_path / "有错.xlsx", rows, records, lang)
+    marking.mark(tmp_path / "有错.xlsx", rows, records, lang)
     return openpyxl.load_workbook(tmp_path / "有错.xlsx")
 
 
@@ -184,6 +187,24 @@ def test_a_workbook_is_its_owner_s_alone_and_leaves_nothing_beside_it(tmp_path):
     _marked(tmp_path, [_row(2, a=1)], {})
     assert sorted(one.name for one in tmp_path.iterdir()) == ["有错.xlsx", "模板.xlsx"]
     assert {stat.S_IMODE(one.stat().st_mode) for one in tmp_path.iterdir()} == {0o600}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
+def test_a_killed_run_leaves_no_sheet_s_text_behind(tmp_path):
+    for one in ("temporary", "out"):
+        (tmp_path / one).mkdir()
+    command = [sys.executable, "-m", "host_tests.upload.dying_marker", str(tmp_path / "out" / "有错.xlsx")]
+    done = subprocess.run(command, env={**os.environ, "TMPDIR": str(tmp_path / "temporary")}, timeout=60)
+    assert done.returncode == -signal.SIGKILL
+    assert [one for one in tmp_path.rglob("*") if one.is_file()] == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
+def test_what_a_killed_run_had_half_written_goes_when_the_same_is_written_again(tmp_path):
+    (tmp_path / "有错.xlsx.4711.part").write_bytes(b"PK half")
+    (tmp_path / "有错.xlsx.notes").write_bytes(b"the clerk's own")
+    _marked(tmp_path, [_row(2, a=1)], {})
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["有错.xlsx", "有错.xlsx.notes"]
 
 
 def test_a_workbook_that_can_t_be_replaced_is_told_and_the_old_one_stays(tmp_path, monkeypatch):

@@ -218,6 +218,15 @@ def test_a_worker_that_goes_on_sends_what_comes_later(tmp_path, store):
     assert asyncio.run(play()).accepted == 1
 
 
+def test_a_run_takes_away_what_is_past_its_days(tmp_path, store):
+    put = store.put(world.prepared("gate", "a", temperature=36.5))
+    asyncio.run(run(world.site_for(1, tmp_path), store, Client(), once=True))
+    assert "temperature" in store.body(put.id)
+    with open_store(store.engine.url, later_ms=8 * 86_400_000) as later:
+        asyncio.run(run(world.site_for(1, tmp_path), later, Client(), once=True))
+    assert "temperature" not in store.body(put.id)
+
+
 def test_a_wrong_configuration_ends_the_run_with_its_words(tmp_path, store):
     store.put(world.prepared("gate", "a"))
     client = Client(a=Answer("queued", "config", "900010101", "key 不存在！"))

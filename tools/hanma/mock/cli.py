@@ -30,6 +30,7 @@ Key = Annotated[Optional[str], typer.Option("--key", help="PEM key of the certif
 ControlToken = Annotated[
     Optional[str], typer.Option("--control-token", help="Asked of control callers in the header X-Control-Token.")
 ]
+TokenLife = Annotated[float, typer.Option("--token-life-s", min=0, help="Seconds that a token lives.")]
 
 
 def serve(make_application, options, ledger_file, binding):
@@ -63,9 +64,7 @@ def shantou_command(
     control_token: ControlToken = None,
     user: Annotated[str, typer.Option(help="User name; access_id is its MD5, lower case.")] = shantou_options.Options.user,
     secret: Annotated[str, typer.Option(help="access_secret.")] = shantou_options.Options.secret,
-    token_life_s: Annotated[
-        float, typer.Option("--token-life-s", min=0, help="Seconds that a token lives.")
-    ] = shantou_options.Options.token_life_s,
+    token_life_s: TokenLife = shantou_options.Options.token_life_s,
     same_token: Annotated[
         bool, typer.Option("--same-token", help="Asked again, answer the live token instead of a new one.")
     ] = False,
@@ -94,9 +93,7 @@ def jiangsu_command(
     control_token: ControlToken = None,
     appid: Annotated[str, typer.Option(help="Appid.")] = jiangsu.Options.appid,
     secret: Annotated[str, typer.Option(help="AppSecret.")] = jiangsu.Options.secret,
-    token_life_s: Annotated[
-        float, typer.Option("--token-life-s", min=0, help="Seconds that a token lives.")
-    ] = jiangsu.Options.token_life_s,
+    token_life_s: TokenLife = jiangsu.Options.token_life_s,
     token_form: Annotated[
         Literal["object", "text", "flat"], typer.Option("--token-form", help="What a token's answer looks like.")
     ] = jiangsu.Options.token_form,

@@ -3,15 +3,13 @@
 Reads the outbox and files; changes nothing. Only workbooks written here hold values in full, for their owner alone.
 """
 
-import os
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from pathlib import Path
 
 from openpyxl import Workbook
 
-from . import body, checking, gathering, privacy, reading
+from . import body, checking, gathering, privacy, reading, sheets
 from . import daily as days
 from .desk import Result
 from .outbox import ACCEPTED, QUEUED, REFUSED, SENDING, UNCERTAIN, WAITING
@@ -222,7 +220,4 @@ def save(tables, path):
             sheet.append([str(one) if isinstance(one, date) else one for one in row])
         for column, heading in zip("ABCD", headings, strict=False):
             sheet.column_dimensions[column].width = 12 + 2 * len(str(heading))
-    part = Path(path).with_name(Path(path).name + ".part")
-    book.save(part)
-    os.chmod(part, 0o600)
-    os.replace(part, path)
+    sheets.save(book, path)

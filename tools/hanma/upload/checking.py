@@ -267,7 +267,7 @@ class Checker:
             self._found.append(Problem(rule, words={"row": first[1]}))
         if self._known is not None:
             state = self._known(self.table.key, tuple(map(str, identity)))
-            if state:
+            if state and first[1] == place.row:
                 self._found.append(Problem(ALREADY, words={"state": _STATES.get(state, state)}))
             self._look_for_parents(values)
 

@@ -4,6 +4,8 @@ Exit codes: 0 all is well; 1 something is in error, refused or missing; 2 it cou
 """
 
 import functools
+import io
+import sys
 import traceback
 from pathlib import Path
 from typing import Annotated, Literal, Optional
@@ -45,6 +47,7 @@ def command(group=app, **how):
     def decorate(function):
         @functools.wraps(function)
         def run(*args, **kwargs):
+            _speak_utf8()
             privacy.guard_logs()
             try:
                 return function(*args, **kwargs)
@@ -61,6 +64,13 @@ def command(group=app, **how):
         return group.command(**how)(run)
 
     return decorate
+
+
+def _speak_utf8():
+    """Read and write UTF-8 where nobody looks: Windows gives pipes and files its old code page, which lacks many a name."""
+    for stream, encoding in ((sys.stdin, "utf-8-sig"), (sys.stdout, "utf-8"), (sys.stderr, "utf-8")):
+        if isinstance(stream, io.TextIOWrapper) and not stream.isatty():
+            stream.reconfigure(encoding=encoding)
 
 
 def complain(words):

@@ -6,7 +6,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from . import catalogue, gathering, reading, starting, watch, workbook
+from . import catalogue, gathering, marking, reading, starting, watch, workbook
 from . import site as sites
 from .cli_base import Files, Lang, SiteOption, TableOption, command, open_desk
 from .desk import DeskError
@@ -102,7 +102,7 @@ def _status_of(result):
 def _finish(screen, result, out, added):
     """Show the result, write the marked workbook and end with the right status."""
     if out and result.faulty:
-        workbook.mark(out, [row for row, _ in result.faulty], [record for _, record in result.faulty], screen.lang)
+        marking.mark(out, [row for row, _ in result.faulty], [record for _, record in result.faulty], screen.lang)
     screen.result(result, added)
     if out and result.faulty:
         screen.tell(f"有问题的行在 {out}", f"the faulty rows are in {out}")

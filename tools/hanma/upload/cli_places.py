@@ -6,7 +6,7 @@ from typing import Annotated, Optional
 import typer
 from rich.table import Table
 
-from . import checking, collect, gathering, shanghai, workbook, zhejiang
+from . import checking, collect, gathering, marking, shanghai, zhejiang
 from .cli_base import Lang, SiteOption, command, complain, open_desk
 from .desk import DeskError, Result
 from .reading import ReadingError
@@ -138,7 +138,7 @@ def scans(
         found = zhejiang.reconcile(unit, records["qualification"], records["device"], records["work"], records["scan"])
         screen.problems(Result(problems=found))
         if out:
-            workbook.list_problems(out, found, lang)
+            marking.list_problems(out, found, lang)
         grave = sum(one.grave for one in found)
         screen.tell(f"{len(records['work'])} 条上岗，{grave} 条有问题", f"{len(records['work'])} pieces of work, {grave} findings")
         raise typer.Exit(1 if grave else 0)

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Optional
 import typer
 from rich.table import Table
 
-from . import accounts, workbook
+from . import accounts, marking
 from .cli_base import Files, Lang, SiteOption, TableOption, command, open_desk
 from .desk import DeskError
 from .outbox import HELD, QUEUED, REFUSED, STATES, UNCERTAIN
@@ -30,11 +30,11 @@ def status(
     if state is not None and state not in STATES:
         raise DeskError(f"{state}: {', '.join(STATES)}")
     with open_desk(site) as desk:
-        counts, screen = desk.store.counts(), Screen(lang)
+        counts, until_ms, screen = desk.store.counts(), desk.store.sending_until_ms(), Screen(lang)
         if as_json:
-            typer.echo(json.dumps(counts))
+            typer.echo(json.dumps(counts | ({"sending_until_ms": until_ms} if until_ms else {})))
         elif state is None and table is None:
-            screen.counts(counts)
+            screen.counts(counts, until_ms)
         else:
             key = desk.table(table).key if table else None
             screen.lines(desk.platform, desk.lines(state=state, table=key))
@@ -54,7 +54,7 @@ def errors(
         screen.lines(desk.platform, lines)
         if out and lines:
             rows, records = accounts.exported(desk, lines)
-            workbook.mark(out, rows, records, lang)
+            marking.mark(out, rows, records, lang)
             screen.tell(f"已写入 {out}：退回的改好后用 add 再放入", f"wrote {out}: mend the refused ones and add them again")
         if any(one.state == UNCERTAIN for one in lines):
             screen.tell("不明的先到平台查，再用 decide 定", "look at the platform for the uncertain ones, then decide", "yellow")
@@ -162,10 +162,10 @@ def adopt(
     """认领以前的 · Note rows as registered before this tool came, so that they are parents and are not sent again."""
     with open_desk(site) as desk:
         screen = Screen(lang)
-        result, new = desk.adopt(files, table)
+        result, became = desk.adopt(files, table)
         screen.result(result, False)
-        screen.tell(f"认领 {new} 条", f"{new} adopted")
-        raise typer.Exit(0 if result.fine else 1)
+        screen.adopted(became)
+        raise typer.Exit(3 if result.fine and became["busy"] else 0 if result.fine else 1)
 
 
 @command()
@@ -190,7 +190,7 @@ def reconcile(
             )
         screen.out.print(shown)
         if out and account.missing:
-            workbook.mark(out, [row for row, _ in account.missing], [record for _, record in account.missing], lang)
+            marking.mark(out, [row for row, _ in account.missing], [record for _, record in account.missing], lang)
             screen.tell(f"缺的在 {out}", f"what is missing is in {out}")
         raise typer.Exit(1 if account.missing else 0)
 

@@ -11,6 +11,9 @@ Rows go through one at a time; what is kept is what is wrong. Nothing here print
 """
 
 import asyncio
+import os
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
@@ -23,6 +26,9 @@ from .sending import jiangsu, shantou, transport, worker
 SHANGHAI = timezone(timedelta(hours=8))
 _NONE = (frozenset(), frozenset())
 _ASKED = ("team", "risk")  # the tables whose records others' rules look at
+# Pictures are decoded beside the checking of the next rows; few at once, for a large one takes 200 MB unpacked.
+_MAKERS = min(4, os.cpu_count() or 1)
+_AHEAD = 4 * _MAKERS
 _CLIENTS = {"shantou": shantou.Shantou, "jiangsu": jiangsu.Jiangsu}
 
 
@@ -146,7 +152,8 @@ class Desk:
         return self._take_parts(parts, result or Result(), on_row, bodies=bodies)
 
     def adopt(self, paths, table=None):
-        """Note the sound records of the files as registered before this tool came; return (Result, how many were new)."""
+        """Note the sound records of the files as registered before this tool came; return (Result, what became
+        of them: a Counter of new, taken, known and busy, as Store.adopt tells them)."""
         taken = []
         result = self._take(paths, table, None, keep=taken.append, look=False)
         return result, self.store.adopt(taken)
@@ -165,11 +172,11 @@ class Desk:
         return result
 
     def _take_parts(self, parts, result, on_row, **how):
-        taking = _Taking(self, result, on_row, **how)
-        for part in parts:
-            result.problems += part.problems
-            if not any(one.grave for one in part.problems):
-                taking.part(part)
+        with _Taking(self, result, on_row, **how) as taking:
+            for part in parts:
+                result.problems += part.problems
+                if not any(one.grave for one in part.problems):
+                    taking.part(part)
         return result
 
     def known(self, table, identity):
@@ -267,58 +274,84 @@ class _Known:
 
 
 class _Taking:
-    """Rows on their way from a file's part into a Result."""
+    """Rows on their way from a file's part into a Result: checked one after the other, their pictures made by several threads,
+    and dealt with in their order."""
 
     def __init__(self, desk, result, on_row, *, put=None, keep=None, bodies=False, look=True):
         self._desk, self._result, self._on_row = desk, result, on_row
         self._known = _Known(desk)
         self._put, self._keep, self._bodies, self._look = put, keep, bodies, look
-        self._waiting = []
+        self._pool = ThreadPoolExecutor(_MAKERS, "pictures")
+        self._making, self._waiting = deque(), deque()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._pool.shutdown(cancel_futures=True)
 
     def part(self, part):
         """Take every row of a part."""
         desk = self._desk
         checker = checking.Checker(part.table, desk.site, desk.now(), self._known)
+        ahead = 0 if part.table.key in _ASKED else _AHEAD
         try:
             for row in part.rows:
-                self._row(part.table, row, checker)
+                self._check(part.table, row, checker)
+                self._finish(ahead)
                 if self._on_row:
                     self._on_row(self._result)
         except reading.ReadingError as error:  # the file is read as it goes: its damage may lie further down
             self._result.unread += 1
             self._result.problems.append(error.problem)
+        self._finish(0)
         self._settle(0)
 
-    def _row(self, table, row, checker):
-        result, record = self._result, checker.record(row)
-        result.read += 1
-        if record.sound:
-            self._sound(table, record)
-        told = [one for one in record.problems if (one.severity or one.rule.severity) != "note"]
-        result.notes += len(record.problems) - len(told)
-        result.sound += record.sound
-        if told:
-            result.faulty.append((row, Record(record.platform, record.table, {}, record.place, *_NONE, record.problems)))
+    def _check(self, table, row, checker):
+        record = checker.record(row)
+        self._result.read += 1
+        image = self._desk.image if self._look else None
+        made = self._pool.submit(body.prepare, record, table, self._desk.site, image) if record.sound else None
+        self._making.append((row, record, made))
 
-    def _sound(self, table, record):
+    def _finish(self, left):
+        """Deal with the rows that were checked, in their order, but for so many whose pictures may still be in the making."""
+        while len(self._making) > left:
+            row, record, made = self._making.popleft()
+            put = self._sound(record, made) if made else None
+            told = [one for one in record.problems if (one.severity or one.rule.severity) != "note"]
+            notes = len(record.problems) - len(told)
+            if put:
+                self._waiting.append((put, notes))
+                self._settle(32)
+            else:
+                self._result.notes += notes
+            self._result.sound += record.sound
+            if told:
+                bare = Record(record.platform, record.table, {}, record.place, *_NONE, record.problems)
+                self._result.faulty.append((row, bare))
+
+    def _sound(self, record, made):
+        """Do with a sound record what is to be done; return the Future of its Put where it is put."""
         try:
-            prepared = body.prepare(record, table, self._desk.site, self._desk.image if self._look else None)
+            prepared = made.result()
         except _Stopped as stopped:
             record.problems += stopped.problems
-            return
+            return None
         self._known.note(prepared)
         if self._bodies:
             self._result.bodies.append(body.encode(prepared.body))
         if self._keep:
             self._keep(prepared)
-        if self._put:
-            self._waiting.append(self._put(prepared))
-            self._settle(32)
+        return self._put(prepared) if self._put else None
 
     def _settle(self, left):
-        """Count what became of the records put, but for so many that may still be on their way to the disk."""
+        """Count what became of the records put, but for so many that may still be on their way to the disk. What was tidied in a
+        row that is there already was told when it came."""
         while len(self._waiting) > left:
-            put = self._waiting.pop(0).result()
+            future, notes = self._waiting.popleft()
+            put = future.result()
+            self._result.notes += 0 if put.outcome == "same" else notes
             if put.outcome == "correction":
                 self._result.held.append(put.id)
             else:

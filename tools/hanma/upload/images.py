@@ -15,6 +15,7 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
+from .kept import Kept
 from .problems import Problem, Rule
 from .record import Attachment
 
@@ -104,6 +105,8 @@ warnings.simplefilter("ignore", Image.DecompressionBombWarning)
 warnings.filterwarnings("ignore", module="PIL.TiffImagePlugin")
 Image.init()
 _FORMATS = [one for one in _TYPES if one in Image.OPEN]
+# A site may name one photo in very many rows.
+_MADE = Kept(16_000_000)
 
 
 class _Refused(Exception):
@@ -120,18 +123,17 @@ def prepare(attachment, field, directory):
     name = attachment.name or attachment.path
     try:
         path = _locate(attachment.path or name, Path(directory)) if attachment.path or not attachment.data else None
-        data = _read(path) if path else attachment.data
         suffix = path.suffix.lower() if path else _suffix(attachment.media)
         ready = Attachment(name, str(path or ""))
         if suffix in _documents(field):
-            return _document(ready, field, suffix, data), []
+            return _document(ready, field, suffix, _read(path) if path else attachment.data), []
         if path and field.type == "file" and suffix not in _SUFFIXES:
             raise _Refused(WRONG_KIND, kinds=_kinds(field))
-        picture = _picture(data, field)
+        picture, was_jpeg = _picture_of(path, field) if path else _made(attachment.data, field)
     except _Refused as refused:
         words = {"name": name or field.label, "most": field.most_b} | refused.words
         return replace(attachment, data=b""), [Problem(refused.rule, field=field.name, words=words)]
-    if name and data[:2] != b"\xff\xd8":
+    if name and not was_jpeg:
         name = str(Path(name).with_suffix(".jpg"))
     return replace(ready, name=name, data=picture, media="image/jpeg" if field.keep_prefix else ""), []
 
@@ -246,6 +248,25 @@ def _document(attachment, field, suffix, data):
 
 
 # Pictures.
+
+
+def _picture_of(path, field):
+    """Return what _made makes of a file; one that is as it was is not decoded again."""
+    try:
+        state = path.stat()
+    except OSError:
+        raise _Refused(UNREADABLE) from None
+    known = (str(path), state.st_size, state.st_mtime_ns, field.most_b, field.keep_prefix)
+    made = _MADE.get(known)
+    if made is None:
+        made = _made(_read(path), field)
+        _MADE.put(known, made, len(made[0]))
+    return made
+
+
+def _made(data, field):
+    """Return (the picture as it goes out, whether it was a JPEG before)."""
+    return _picture(data, field), data[:2] == b"\xff\xd8"
 
 
 def _picture(data, field):

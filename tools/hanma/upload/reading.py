@@ -96,10 +96,13 @@ def sheets(path):
 def read_stream(lines, name=""):
     """Yield the Rows of JSON lines: an object a line, arrays as lists of objects, pictures by file name or as data: texts.
 
-    A line that can't be read is a row without cells that carries the problem."""
-    for number, text in enumerate(lines, 1):
-        if text.strip():
-            yield _json_row(text, Place(file=name, row=number))
+    A line that can't be read is a row without cells that carries the problem. ReadingError where they are no UTF-8."""
+    try:
+        for number, text in enumerate(lines, 1):
+            if text.strip():
+                yield _json_row(text, Place(file=name, row=number))
+    except UnicodeDecodeError:
+        raise ReadingError(Problem(ENCODING, Place(file=name))) from None
 
 
 def _kind(path):

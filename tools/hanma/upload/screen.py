@@ -102,13 +102,15 @@ class Screen:
         if more > 0:
             self.tell(f"还有 {more} 条：加 --out 有错.xlsx 看全部", f"{more} more: see all with --out errors.xlsx", "dim")
 
-    def counts(self, counts):
-        """Show how many records stand in each state."""
+    def counts(self, counts, until_ms=None):
+        """Show how many records stand in each state. until_ms: when the last lease of what is being sent ends."""
         table = Table(show_header=False)
         for name, number in counts.items():
             colour = {"refused": "red", "uncertain": "yellow", "held": "yellow", "accepted": "green"}.get(name, "")
             table.add_row(self.state(name), str(number), style=colour if number else "dim")
         self.out.print(table)
+        if until_ms:
+            self.tell(*_elsewhere(counts["sending"], until_ms), "yellow")
 
     def lines(self, platform, lines):
         """Show records of the outbox."""
@@ -131,6 +133,8 @@ class Screen:
         waits = [
             f"{self.title(platform, table)} {label}：{self.state(state or 'unknown')}" for table, label, state in line.waits_for
         ]
+        if line.lease_ms:
+            told = self.say("另一次运行在发，到 ", "being sent by another run, until ") + clock(line.lease_ms)
         if waits:
             told = self.say("等 ", "waits for ") + "；".join(waits)
         if line.duplicates:
@@ -145,10 +149,12 @@ class Screen:
             ("不明", "uncertain", summary.uncertain),
             ("重发", "sent again", summary.resent),
             ("等待", "waiting", summary.waiting),
-            ("未发", "left", summary.left),
+            ("未发", "left", summary.left - summary.elsewhere),
         ]
         shown = [f"{self.say(zh, en)} {number}" for zh, en, number in parts if number or en == "accepted"]
         self.out.print("，".join(shown) if self.lang == "zh" else ", ".join(shown))
+        if summary.elsewhere:
+            self.tell(*_elsewhere(summary.elsewhere, summary.until_ms), "yellow")
         if summary.stopped:
             self.tell(f"提前停止：{summary.stopped}", f"ended early: {summary.stopped}", "yellow")
             if summary.wrong:
@@ -157,6 +163,16 @@ class Screen:
                 self.tell("没发的都还在，请稍后再 send", "nothing is lost: send again later")
         for table, words in summary.barred.items():
             self.tell(f"{table}：没有权限（{words}）", f"{table}: not permitted ({words})", "red")
+
+    def adopted(self, became):
+        """Show what became of records that were adopted."""
+        taken, busy = became["taken"], became["busy"]
+        told = [self.say(f"认领 {became['new'] + taken} 条", f"{became['new'] + taken} adopted")]
+        if taken:
+            told.append(self.say(f"其中 {taken} 条原在待发，不再发送", f"{taken} of them were on hand and will not be sent"))
+        if busy:
+            told.append(self.say(f"正在发送、请稍后再认领 {busy} 条", f"{busy} are on their way: adopt them again later"))
+        self.out.print(self.say("；", "; ").join(told), style="yellow" if busy else "", soft_wrap=True)
 
     def history(self, moments):
         """Show the life of one record."""
@@ -175,6 +191,15 @@ class Screen:
         with Progress(*columns, console=self.out, transient=True, disable=not self.out.is_terminal) as bar:
             task = bar.add_task("", total=total)
             yield lambda done, total=None: bar.update(task, completed=done, **({"total": total} if total else {}))
+
+
+def _elsewhere(number, until_ms):
+    """Return what is said of records under another run's lease, in both languages."""
+    return (
+        f"另一次运行在发 {number} 条，到 {clock(until_ms)}；那次运行若已中断，到时由下一次 send 按规则接着办",
+        f"{number} being sent by another run, until {clock(until_ms)}; if that run broke off, the next send after that "
+        "goes on by their rules",
+    )
 
 
 def ranges(rows):

@@ -2,16 +2,17 @@
 
 State: the three folders, nothing else. A file is taken when its size and time have stood still between two looks, so a
 copy that still runs is left alone. It is moved to 已传 after its rows are in the outbox: killed in between, it is taken
-again, and the same rows again are nothing.
+again, and the same rows again are nothing. One that another program has open can't be moved on Windows: it is once that is closed.
 """
 
 import asyncio
+import contextlib
 import os
 import time
 from datetime import datetime
 from pathlib import Path
 
-from . import workbook
+from . import marking
 from .sending import worker
 
 TO_SEND, FAULTY, DONE = "待传", "有错", "已传"
@@ -26,17 +27,20 @@ class Folder:
         self._path = Path(path)
         for name in (TO_SEND, FAULTY, DONE):
             (self._path / name).mkdir(parents=True, exist_ok=True)
-        self._seen = {}
+        self._seen, self._taken = {}, {}
 
     def ready(self):
-        """Return the files that stood still since the last look, oldest first."""
+        """Return the files that stood still since the last look and can be read, oldest first; file away what was held."""
         found = {}
         for path in (self._path / TO_SEND).iterdir():
             if path.is_file() and path.suffix.lower() in _SUFFIXES and not path.name.startswith(("~$", ".")):
                 state = path.stat()
                 found[path] = (state.st_size, state.st_mtime_ns)
-        still = [path for path, state in found.items() if self._seen.get(path) == state]
-        self._seen = found
+        self._taken = {path: (state, to) for path, (state, to) in self._taken.items() if found.get(path) == state}
+        for path, (_, to) in list(self._taken.items()):
+            self._file_away(path, to)
+        before, self._seen = self._seen, {path: state for path, state in found.items() if _readable(path)}
+        still = [path for path, state in self._seen.items() if before.get(path) == state and path not in self._taken]
         return sorted(still, key=lambda path: found[path][1])
 
     def take(self, path, desk, lang):
@@ -45,12 +49,18 @@ class Folder:
         name = f"{datetime.now():%Y%m%d-%H%M%S}_{path.name}"
         if result.faulty and result.errors:
             marked = self._path / FAULTY / (Path(name).stem + ".xlsx")
-            workbook.mark(marked, [row for row, _ in result.faulty], [record for _, record in result.faulty], lang)
+            marking.mark(marked, [row for row, _ in result.faulty], [record for _, record in result.faulty], lang)
         unread = any(one.grave for one in result.problems)
         if unread:
             self._tell(name, result, lang)
-        os.replace(path, self._path / (FAULTY if unread else DONE) / name)
+        self._taken[path] = self._seen.get(path), self._path / (FAULTY if unread else DONE) / name
+        self._file_away(path, self._taken[path][1])
         return result
+
+    def _file_away(self, path, to):
+        with contextlib.suppress(PermissionError):
+            os.replace(path, to)
+            del self._taken[path]
 
     def _tell(self, name, result, lang):
         """Write beside a file that could not be read why, and what to do."""
@@ -89,3 +99,12 @@ class Folder:
                 await asyncio.wait_for(stop.wait(), _LOOK_S)
             except asyncio.TimeoutError:
                 continue
+
+
+def _readable(path):
+    """Return False while another program has the file for itself, or where it is gone."""
+    try:
+        path.open("rb").close()
+    except OSError:
+        return False
+    return True

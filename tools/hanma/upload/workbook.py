@@ -1,41 +1,23 @@
-"""Workbooks for clerks: the empty one to fill in, and their own rows given back with what is wrong marked in them.
+"""The empty workbook that a clerk fills in: a sheet a table, its rules, its drop-downs.
 
-Every column is text, so that no id or leading zero is lost. What is written is its owner's alone (mode 0600) and stands there whole
-or not at all. Nothing is kept between calls.
+Every column is text, so that no id or leading zero is lost. Nothing is kept between calls.
 """
 
-import contextlib
-import os
 import re
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 
 from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
-from openpyxl.comments import Comment
-from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter, quote_sheetname
 from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.worksheet.datavalidation import DataValidation
 
-from . import columns
-from .flaws import OPEN_ELSEWHERE, ReadingError
-from .problems import ERROR, NOTE, Place, Problem
-from .spreadsheet import PROBLEMS_SHEET, RULES_SHEET
+from . import columns, sheets
+from .spreadsheet import RULES_SHEET
 
 # The column style covers the whole sheet; some programs forget it when rows are pasted, so these have it cell by cell.
 _STYLED_ROWS = 100
-# Excel's own limits: a list written out in a drop-down, and a sheet's last row.
-_MOST_LIST = 255
-_MOST_ROWS = 1_048_576
-# With more the workbook opens slowly; the sheet of problems has them all.
-_MOST_COMMENTS = 10_000
+_MOST_LIST = 255  # Excel's own limit of a list written out in a drop-down
 _DICTIONARIES_SHEET = "字典"
-_TEXT = "@"
-_RED, _YELLOW, _GREY, _BLUE = (PatternFill("solid", fgColor=one) for one in ("FFC7CE", "FFEB9C", "D9D9D9", "DDEBF7"))
-_BOLD, _PALE = Font(bold=True), Font(color="808080")
-_WRAPPED = Alignment(wrap_text=True, vertical="top")
 _SHANGHAI = timezone(timedelta(hours=8))
 _FORMS = {
     "integer": "整数",
@@ -59,10 +41,6 @@ _GENERAL = (
     "用 CSV 时，附表另存为“主表文件名-附表名.csv”，与主表放在一起。",
     "没有的内容请空着，不要编造。",
 )
-_HEADS = {"zh": ("文件", "工作表", "行", "列", "程度", "问题", "规则", "怎么办"),
-          "en": ("file", "sheet", "row", "column", "gravity", "problem", "rule", "what to do")}  # fmt: skip
-_GRAVITY = {"zh": {"error": "错误", "warning": "提醒", "note": "说明"}, "en": {}}
-_MORE = {"zh": "还有 {0} 条没有列出", "en": "{0} more are not listed"}
 
 
 def template(tables, platform, path, site, today=None):
@@ -83,38 +61,7 @@ def template(tables, platform, path, site, today=None):
             if _in_own_sheet(array) and (not array.epidemic or site.today_epidemic(today)):
                 _write_sheet(book, rules, columns.nested(table, array), lists, site, today)
     lists.finish()
-    _save(book, Path(path))
-
-
-def mark(path, rows, records, lang="zh"):
-    """Write the rows back with each faulty cell red (yellow for a warning) and its text as a comment, and a sheet of all problems.
-
-    rows: as read or as named, a sheet for each of theirs; records: those checked from them, by their place."""
-    found = {}
-    for record in records:
-        for problem in record.problems:
-            found.setdefault(_row_key(record.place), []).append((record.place, problem))
-    book = Workbook(write_only=True)
-    _write_problems(book.create_sheet(PROBLEMS_SHEET), found, lang)
-    by_sheet = {}
-    for row in rows:
-        if row.cells:
-            by_sheet.setdefault((row.place.file, row.place.sheet), []).append(row)
-    marker = _Marker(book, found, lang)
-    for (file, sheet), those in by_sheet.items():
-        marker.write(sheet or Path(file).stem, those)
-    _save(book, Path(path))
-
-
-def list_problems(path, problems, lang="zh"):
-    """Write a workbook that lists these problems and nothing else."""
-    book = Workbook(write_only=True)
-    found = {number: [(one.place, one)] for number, one in enumerate(problems)}
-    _write_problems(book.create_sheet(PROBLEMS_SHEET), found, lang)
-    _save(book, Path(path))
-
-
-# The template.
+    sheets.save(book, path)
 
 
 def _write_rules_head(sheet):
@@ -123,7 +70,7 @@ def _write_rules_head(sheet):
     sheet.append([])
     sheet.append(["表", "列", "必填", "写法", "说明"])
     for cell in sheet[sheet.max_row]:
-        cell.font, cell.fill = _BOLD, _BLUE
+        cell.font, cell.fill = sheets.BOLD, sheets.BLUE
     for letter, width in zip("ABCDE", (26, 30, 10, 34, 70), strict=True):
         sheet.column_dimensions[letter].width = width
 
@@ -145,7 +92,7 @@ def _write_sheet(book, rules, table, lists, site, today):
         head = 2
         told = "；".join(f"{one.label} = {given[one.name]}" for one in wanted if given[one.name] is not None)
         sheet.append([f"工地配置已给出，不用填：{told}"])
-        sheet["A1"].fill, sheet["A1"].font, sheet["A1"].alignment = _GREY, _PALE, _WRAPPED
+        sheet["A1"].fill, sheet["A1"].font, sheet["A1"].alignment = sheets.GREY, sheets.PALE, sheets.WRAPPED
         sheet.row_dimensions[1].height = 48
         sheet.merge_cells(start_row=1, end_row=1, start_column=1, end_column=max(2, len(blank)))
     letters = {one.name: get_column_letter(number) for number, one in enumerate(blank, 1)}
@@ -226,13 +173,13 @@ class _Column:
 def _write_column(sheet, letter, head, column):
     cell = sheet[f"{letter}{head}"]
     cell.value = column.heading + column.mark
-    cell.font, cell.fill = _BOLD, _YELLOW if column.mark == "*" else _BLUE
-    cell.number_format = _TEXT
-    cell.comment = _comment("\n".join(filter(None, (column.needed, column.form, column.note, f"字段名 {column.field.name}"))))
+    cell.font, cell.fill = sheets.BOLD, sheets.YELLOW if column.mark == "*" else sheets.BLUE
+    cell.number_format = sheets.TEXT
+    cell.comment = sheets.comment("\n".join(filter(None, (column.needed, column.form, column.note, f"字段名 {column.field.name}"))))
     sheet.column_dimensions[letter].width = max(12, min(40, 2 * len(column.heading) + 4))
-    sheet.column_dimensions[letter].number_format = _TEXT
+    sheet.column_dimensions[letter].number_format = sheets.TEXT
     for row in range(head + 1, head + 1 + _STYLED_ROWS):
-        sheet[f"{letter}{row}"].number_format = _TEXT
+        sheet[f"{letter}{row}"].number_format = sheets.TEXT
 
 
 def _offer(sheet, letters, first_row, column, lists):
@@ -240,7 +187,7 @@ def _offer(sheet, letters, first_row, column, lists):
     formula = lists.formula(column.field, column.table, letters, first_row)
     if formula:
         choice = DataValidation(type="list", formula1=formula, allow_blank=True, showErrorMessage=False)
-        choice.add(f"{letters[column.field.name]}{first_row}:{letters[column.field.name]}{_MOST_ROWS}")
+        choice.add(f"{letters[column.field.name]}{first_row}:{letters[column.field.name]}{sheets.MOST_ROWS}")
         sheet.add_data_validation(choice)
 
 
@@ -285,7 +232,7 @@ class _Lists:
                 self._sheet = self._book.create_sheet(_DICTIONARIES_SHEET)
             number = len(self._names) + 1
             for row, entry in enumerate((name, *entries), 1):
-                self._sheet.cell(row, number, entry).number_format = _TEXT
+                self._sheet.cell(row, number, entry).number_format = sheets.TEXT
             letter = get_column_letter(number)
             target = f"{quote_sheetname(_DICTIONARIES_SHEET)}!${letter}$2:${letter}${len(entries) + 1}"
             self._define(name, target)
@@ -308,120 +255,3 @@ def _entries(choices):
 
 def _safe(name):
     return re.sub(r"[^A-Za-z0-9_]", "_", name)
-
-
-# The rows given back.
-
-
-def _row_key(place):
-    return place.file, place.sheet, place.row
-
-
-def _write_problems(sheet, found, lang):
-    for letter, width in zip("ABCDEFGH", (20, 20, 8, 20, 8, 50, 22, 50), strict=True):
-        sheet.column_dimensions[letter].width = width
-    sheet.freeze_panes = "A2"
-    sheet.append([_cell(sheet, head, font=_BOLD, fill=_BLUE) for head in _HEADS[lang]])
-    listed = [pair for pairs in found.values() for pair in pairs]
-    room = _MOST_ROWS - 2
-    for place, problem in listed[:room]:
-        where = problem.place if problem.place.row else place.at(problem.place.column)
-        gravity = _GRAVITY[lang].get(_gravity(problem), _gravity(problem))
-        values = (where.file, where.sheet, where.row, where.column or problem.field, gravity)
-        words = (problem.text(lang), problem.rule.name, problem.remedy(lang))
-        sheet.append([_cell(sheet, value, alignment=_WRAPPED) for value in values + words])
-    if len(listed) > room:
-        sheet.append([_MORE[lang].format(len(listed) - room)])
-
-
-class _Marker:
-    """Writes rows back with what was found on them."""
-
-    def __init__(self, book, found, lang):
-        self._book, self._found, self._lang = book, found, lang
-        self._comments_left = _MOST_COMMENTS
-
-    def write(self, name, rows):
-        """Write the rows of one sheet; its columns are all that any of them has."""
-        sheet = self._book.create_sheet(self._title(name))
-        headings = {}
-        for row in rows:
-            headings |= {key: row.columns.get(key, key) for key in row.cells if key not in headings}
-        for number in range(1, len(headings) + 1):
-            sheet.column_dimensions[get_column_letter(number)].width = 20
-        sheet.freeze_panes = "A2"
-        sheet.append([_cell(sheet, one, font=_BOLD, fill=_BLUE) for one in headings.values()])
-        for row in rows:
-            sheet.append(self._line(sheet, row, list(headings)))
-
-    def _title(self, name):
-        wanted = re.sub(r"[\[\]:*?/\\]", "", name)[:28] or "表"
-        titles = (wanted, *(f"{wanted} {number}" for number in range(2, 1000)))
-        return next(one for one in titles if one not in self._book.sheetnames)
-
-    def _line(self, sheet, row, keys):
-        """Return a row's cells. A problem that belongs to none of them stands at the first."""
-        here = {}
-        for _, problem in self._found.get(_row_key(row.place), ()):
-            if _gravity(problem) != NOTE:
-                here.setdefault(_key_of(problem, row, keys), []).append(problem)
-        cells = {key: _cell(sheet, row.cells.get(key)) for key in keys}
-        for key, problems in here.items():
-            cells[key].fill = _RED if any(_gravity(one) == ERROR for one in problems) else _YELLOW
-            if self._comments_left:
-                self._comments_left -= 1
-                told = (f"{one.text(self._lang)} {one.remedy(self._lang)}".strip() for one in problems)
-                cells[key].comment = _comment("\n".join(told))
-        return list(cells.values())
-
-
-def _gravity(problem):
-    return problem.severity or problem.rule.severity
-
-
-def _key_of(problem, row, keys):
-    """Return which of the row's keys a problem is about: by its column's heading, by its field, else the first."""
-    written = {row.columns.get(key, key): key for key in keys}
-    column, name = problem.place.column, problem.field.partition("[")[0]
-    tries = (written.get(column), column, written.get(name), name)
-    return next((one for one in tries if one in keys), keys[0])
-
-
-def _cell(sheet, value, **style):
-    """Return a cell that shows a value as it is: text stays text, whatever it begins with."""
-    if isinstance(value, list):
-        value = "；".join(" ".join(str(one) for one in row.values()) for row in value)
-    if isinstance(value, str):
-        value = ILLEGAL_CHARACTERS_RE.sub("", value)
-    cell = WriteOnlyCell(sheet, value)
-    if isinstance(value, str):
-        # A text that begins with "=" must not become a formula, nor "#N/A" an error.
-        cell.data_type = "s"
-        cell.number_format = _TEXT
-    for name, one in style.items():
-        setattr(cell, name, one)
-    return cell
-
-
-def _comment(text):
-    comment = Comment(text, "hanma")
-    comment.width, comment.height = 320, 40 + 20 * (len(text) // 24 + text.count("\n") + 1)
-    return comment
-
-
-def _save(book, path):
-    """Write the workbook for its owner alone, whole or not at all."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with contextlib.suppress(FileNotFoundError):
-            part.unlink()
-        with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o600), "wb") as file:
-            book.save(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except PermissionError:
-        raise ReadingError(Problem(OPEN_ELSEWHERE, Place(file=path.name))) from None
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            part.unlink()

@@ -4,14 +4,13 @@ The document is a manual without an interface: what leaves here is an import fil
 Everything takes checked records (`checking.check`) of the tables roster, qualification, device, work and scan.
 """
 
-import os
 from collections import defaultdict
 from dataclasses import dataclass
-from pathlib import Path
 
 import xlrd
 import xlwt
 
+from . import sheets
 from .problems import NOTE, WARNING, Problem, Rule
 
 COLUMNS = ("姓名", "身份证号", "联系电话", "是否添加账号")
@@ -129,7 +128,8 @@ def write_roster(records, path, template=None):
     for row, one in enumerate(sound, 1):
         for column, heading in enumerate(headings):
             sheet.write(row, column, _cell(one.values, heading), text)
-    _replace(book, Path(path))
+    with sheets.replacing(path) as file:
+        book.save(file)
     return len(sound)
 
 
@@ -148,14 +148,6 @@ def _template(path):
     if missing:
         raise RosterError(f"{path}：模板没有“{'”“'.join(missing)}”列；平台可能换了模板，请核对")
     return sheet.name, headings
-
-
-def _replace(book, path):
-    """Write the book whole or not at all, for its owner alone."""
-    part = path.with_name(path.name + ".part")
-    book.save(str(part))
-    os.chmod(part, 0o600)
-    os.replace(part, path)
 
 
 def reconcile(unit, people, devices, work, scans):

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import delete, func, select
 
+from hanma.upload.record import Attachment
+
 from . import content
 from .journal import ACCEPTED, HELD, QUEUED, SENDING, UNCERTAIN, WAITING, change, lacks_parent, let_go, tell
 from .schema import HISTORY, MEDIA, NAME, PARENT, RECORD, insert
@@ -132,6 +134,8 @@ _FRESH = {
     "lease_ms": None,
     "cleared": "",
 }
+# What a record has of the content that stands in it.
+_TAKEN = ("content", "body", "label", "happened_ms", "order_ms", "deletion", "put_ms")
 
 
 def confirm(connection, correction_id, now_ms):
@@ -150,9 +154,8 @@ def confirm(connection, correction_id, now_ms):
     connection.execute(delete(HISTORY).where(HISTORY.c.record_id == held.id))
     connection.execute(delete(RECORD).where(RECORD.c.id == held.id))
     _lock_parents(connection, connection.execute(_parents_of(first.id)).all())
-    taken = ("content", "body", "label", "happened_ms", "order_ms", "deletion", "put_ms")
     state = WAITING if lacks_parent(connection, first.id) else QUEUED
-    row = {"id": first.id, "state": state, **_FRESH, **{name: getattr(held, name) for name in taken}}
+    row = {"id": first.id, "state": state, **_FRESH, **{name: getattr(held, name) for name in _TAKEN}}
     change(connection, now_ms, [row])
     return first.id
 
@@ -169,9 +172,9 @@ def drop(connection, correction_id):
     connection.execute(delete(RECORD).where(RECORD.c.id == correction_id))
 
 
-def decide(connection, record_id, state, now_ms, message, missing_there=False):
+def decide(connection, record_id, state, now_ms, message, *, missing_there=False, keep_media=True):
     """The word on a record: queued (send it again), accepted (it is there) or refused. missing_there: it is known that it did
-    not arrive. OutboxError while it is sent."""
+    not arrive. keep_media: its pictures stay though it is accepted. OutboxError while it is sent."""
     row = connection.execute(select(RECORD).where(RECORD.c.id == record_id).with_for_update()).one_or_none()
     if row is None or row.revision:
         raise OutboxError("没有这条记录 (there is no such record)")
@@ -189,14 +192,52 @@ def decide(connection, record_id, state, now_ms, message, missing_there=False):
         more["duplicates"] = row.duplicates + 1
     change(connection, now_ms, [{"id": record_id, "state": state, **more}])
     if state == ACCEPTED:
+        if not keep_media:
+            connection.execute(delete(MEDIA).where(MEDIA.c.record_id == record_id))
         let_go(connection, now_ms, [record_id])
 
 
-def adopt(connection, new, now_ms):
-    """Note a record as accepted before this tool came. Returns whether it was unknown."""
+def adopt(connection, vault, new, now_ms):
+    """Note a record as accepted before this tool came; return what became of it: new (it was unknown), taken (it was on hand
+    and will not be sent), known (it was accepted already, nothing is done) or busy (it is on its way just now)."""
     taken = {"accepted_ms": now_ms, "accepted_content": new.values["content"]}
-    noted = Entry({**new.values, **taken}, (), (), new.names)
-    added = _add(connection, noted, now_ms, 0, ACCEPTED)
+    added = _add(connection, Entry({**new.values, **taken}, (), (), new.names), now_ms, 0, ACCEPTED)
     if added is not None:
         let_go(connection, now_ms, [added])
-    return added is not None
+        return "new"
+    mine = (RECORD.c.identity == new.values["identity"], RECORD.c.revision == 0)
+    row = connection.execute(select(RECORD).where(*mine).with_for_update()).one()
+    if row.accepted_ms is not None:
+        return "known"
+    if row.state == SENDING:
+        return "busy"
+    if _words(vault, row.identity, row.body) != _words(vault, row.identity, new.values["body"]):
+        _hold_back(connection, row, now_ms)
+        taken |= {name: new.values[name] for name in _TAKEN}
+    connection.execute(delete(MEDIA).where(MEDIA.c.record_id == row.id))
+    change(connection, now_ms, [{"id": row.id, "state": ACCEPTED, **_FRESH, **taken}])
+    let_go(connection, now_ms, [row.id])
+    return "taken"
+
+
+def _words(vault, identity, body):
+    """Return a sealed body but for its pictures: what is adopted has none."""
+    return _without_pictures(content.parse(vault.open(body, identity.encode()), {}))
+
+
+def _without_pictures(value):
+    if isinstance(value, dict):
+        return {key: _without_pictures(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_without_pictures(one) for one in value]
+    return None if isinstance(value, Attachment) else value
+
+
+def _hold_back(connection, row, now_ms):
+    """Keep what a record held as a correction that the clerk confirms or drops."""
+    last = connection.scalar(select(func.max(RECORD.c.revision)).where(RECORD.c.identity == row.identity))
+    media = connection.scalars(select(MEDIA.c.data).where(MEDIA.c.record_id == row.id).order_by(MEDIA.c.place)).all()
+    names = connection.scalars(select(NAME.c.identity).where(NAME.c.record_id == row.id)).all()
+    values = {name: getattr(row, name) for name in ("site", "platform", "table_key", "identity", *_TAKEN)}
+    held = Entry({**values, "changed_ms": now_ms}, media, connection.execute(_parents_of(row.id)).all(), names)
+    _add(connection, held, now_ms, last + 1, HELD)

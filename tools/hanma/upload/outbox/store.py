@@ -5,7 +5,7 @@ until their change is on the disk; those named …_later return a Future instead
 """
 
 import time
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
@@ -27,7 +27,8 @@ def now_ms():
 @dataclass(frozen=True)
 class Line:
     """A record as a list shows it. waits_for: (table, label, state) of each parent that holds it up; an unknown one has no
-    label and the state None. accepted_ms: when the authority took it (or its earlier content)."""
+    label and the state None. accepted_ms: when the authority took it (or its earlier content). lease_ms: until when the run
+    that sends it has it for itself; None where nobody sends it."""
 
     id: int
     platform: str
@@ -46,6 +47,7 @@ class Line:
     correction: bool
     deletion: bool
     waits_for: tuple = ()
+    lease_ms: int | None = None
 
 
 @dataclass(frozen=True)
@@ -179,21 +181,25 @@ class Store:
         """The word on a refused or uncertain record: queued (again), accepted (it is there) or refused. missing_there: the
         platform was asked and does not have it, so that to send it again makes no duplicate."""
         now, sealed = self._clock(), self._sealed(message)
-        self._do(lambda connection: intake.decide(connection, record_id, state, now, sealed, missing_there))
+        how = {"missing_there": missing_there, "keep_media": self._retention["face"] > 0}
+        self._do(lambda connection: intake.decide(connection, record_id, state, now, sealed, **how))
 
     def adopt(self, many):
-        """Note Prepared records as accepted before this tool came; return how many were not known."""
+        """Note Prepared records as accepted before this tool came, so that they are not sent. Returns a Counter of what became
+        of them: new, taken (they were on hand; another content that waited is held as a correction), known, busy."""
         now = self._clock()
         entries = [intake.entry(self._vault, self._site, one, now) for one in many]
-        return self._do(lambda connection: sum(intake.adopt(connection, one, now) for one in entries))
+        return self._do(lambda connection: Counter(intake.adopt(connection, self._vault, one, now) for one in entries))
 
     # Out
 
-    def claim_later(self, owner, platform, limit=1, *, lease_ms=120_000, but=(), batch=False):
+    def claim_later(self, owner, platform, limit=1, *, lease_ms=120_000, but=(), batch=False, withheld=None):
         """Claim up to limit records to send; return a Future of a list of Items. When it is done they are `sending`
-        on the disk, leased to owner for lease_ms. but: tables to leave; batch: of one table and operation, numbered."""
+        on the disk, leased to owner for lease_ms. but: tables to leave; batch: of one table and operation, numbered;
+        withheld: table → keys of its bodies that may not leave any more."""
         self._live_first = not self._live_first
-        claim = delivery.Claim(owner, self._site, platform, limit, self._clock(), lease_ms, self._live_first, tuple(but), batch)
+        now, turn = self._clock(), self._live_first
+        claim = delivery.Claim(owner, self._site, platform, limit, now, lease_ms, turn, tuple(but), batch, withheld or {})
         return self._writer.submit("claim", claim)
 
     def claim(self, owner, platform, limit=1, **more):
@@ -289,6 +295,7 @@ class Store:
             correction=row.revision > 0,
             deletion=bool(row.deletion),
             waits_for=tuple(waits_for),
+            lease_ms=row.lease_ms,
         )
 
     def body(self, record_id):
@@ -328,6 +335,15 @@ class Store:
             rows = connection.execute(counted.group_by(record.state)).all()
         found = dict.fromkeys(journal.STATES, 0) | {state: number for state, number, _ in rows}
         return found | {"possible_duplicates": int(sum(twice for _, _, twice in rows))}
+
+    def sending_until_ms(self, platform=None):
+        """Return when the last lease of what is being sent ends, None when nothing is: what a killed run had stays its own till
+        then, and is treated as a lost answer by the next run after that."""
+        record = schema.RECORD.c
+        mine = [record.site == self._site, record.state == journal.SENDING]
+        mine += [record.platform == platform] if platform else []
+        with self._reads.connect() as connection:
+            return connection.scalar(select(func.max(record.lease_ms)).where(*mine))
 
     def due_ms(self, platform, but=()):
         """Return when the next queued record may be sent, 0 for at once, None when none is queued. but: tables to leave."""

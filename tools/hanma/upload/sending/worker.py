@@ -13,15 +13,19 @@ import signal
 import socket
 import time
 from dataclasses import dataclass, field
-from functools import partial
+from datetime import datetime
+from functools import lru_cache, partial
+from itertools import count
 
-from hanma.upload.outbox import now_ms
+from hanma.upload import catalogue
+from hanma.upload.outbox import CHINA, now_ms
 
 from .asking import ask_all
 from .transport import Answer
 
 _POLL_S = 1.0  # how soon a record that another process has put is seen
 _RECOVER_S = 30.0
+_PURGE_EVERY = 120  # recoveries: an hour
 _SPARE_S = 30.0  # a lease outlasts its request by this much, for two clocks that differ
 _MOST_BACK_OFF_S = 300.0
 _TROUBLE = 3  # server errors in a row that mean the platform and not a record
@@ -31,7 +35,8 @@ _PATIENCE_S = 10.0  # `once` waits for a retry that is due within this
 @dataclass
 class Summary:
     """What a run did: records that became accepted, refused, uncertain; and what stands afterwards: waiting (for a parent),
-    left (queued, or on its way elsewhere). resent: sent again after a lost answer. stopped: why the run ended early; wrong:
+    left (queued, or on its way elsewhere); elsewhere: those of them that another run sends, until_ms: when its last lease ends.
+    resent: sent again after a lost answer. stopped: why the run ended early; wrong:
     for something in the profile, which won't pass by itself; barred: table → the platform's words about a permission it did
     not give."""
 
@@ -41,6 +46,8 @@ class Summary:
     resent: int = 0
     waiting: int = 0
     left: int = 0
+    elsewhere: int = 0
+    until_ms: int | None = None
     stopped: str = ""
     wrong: bool = False
     barred: dict = field(default_factory=dict)
@@ -78,6 +85,7 @@ def run_until_interrupted(make):
 
 class _Worker:
     def __init__(self, site, store, client, once, stop, on_progress):
+        self._site = site
         self._store = store
         self._client = client
         self._once = once
@@ -112,6 +120,8 @@ class _Worker:
         counts = await asyncio.to_thread(self._store.counts, self._client.platform)
         self._summary.waiting = counts["waiting"]
         self._summary.left = counts["queued"] + counts["sending"]
+        self._summary.elsewhere = counts["sending"]
+        self._summary.until_ms = await asyncio.to_thread(self._store.sending_until_ms, self._client.platform)
         return self._summary
 
     async def _until_done(self, tasks, stopping):
@@ -139,7 +149,9 @@ class _Worker:
             self._summary.uncertain -= min(self._summary.uncertain, sum(found.values()))
 
     async def _look_after(self):
-        while True:
+        for turn in count():
+            if turn % _PURGE_EVERY == 0:
+                await asyncio.to_thread(self._store.purge)
             await asyncio.sleep(_RECOVER_S)
             await self._recover()
 
@@ -173,10 +185,16 @@ class _Worker:
 
     def _claim(self):
         batch = self._client.batch_rows
-        but = tuple(self._summary.barred)
-        return self._store.claim_later(
-            self._owner, self._client.platform, batch or 1, lease_ms=self._lease_ms, but=but, batch=batch > 0
-        )
+        but, withheld = tuple(self._summary.barred), self._withheld()
+        how = {"lease_ms": self._lease_ms, "but": but, "batch": batch > 0, "withheld": withheld}
+        return self._store.claim_later(self._owner, self._client.platform, batch or 1, **how)
+
+    def _withheld(self):
+        """Return table → keys of the health fields while the site may not send them: what was put in before their last day
+        may still lie in the outbox after it."""
+        if self._site.today_epidemic(datetime.now(CHINA).date()):
+            return {}
+        return _epidemic_keys(self._client.platform)
 
     async def _sleep(self, seconds):
         with contextlib.suppress(asyncio.TimeoutError, TimeoutError):
@@ -275,6 +293,13 @@ class _Worker:
         self._pause_until_s = self._pause_set_s + pause_s
         if self._once and pause_s > _PATIENCE_S:
             self._summary.stopped = told
+
+
+@lru_cache
+def _epidemic_keys(platform):
+    tables = catalogue.load(platform).tables
+    keys = {key: frozenset(one.key or one.name for one in table.fields if one.epidemic) for key, table in tables.items()}
+    return {key: names for key, names in keys.items() if names}
 
 
 async def _all(futures):
