@@ -320,8 +320,12 @@ def test_a_whole_session_is_the_same_on_both_interpreters(micropython):
     assert micropython.call("sim_world", case) == result
 
 
+# a line feed right after a bare return is the command's own: whether it is echoed after ATE0 is a matter of when it comes
+WHOLE = [step for step in STEPS if not step.startswith("\n")]
+
+
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.tuples(st.sampled_from(STEPS), st.sampled_from(["\r", "\r\n"])), max_size=12), st.data())
+@given(st.lists(st.tuples(st.sampled_from(WHOLE), st.sampled_from(["\r", "\r\n"])), max_size=12), st.data())
 def test_any_chunking_of_the_input_gives_the_same_output(micropython, commands, data):
     stream = "".join(command + end for command, end in [("AT", "\r"), ("ATE0", "\r"), *commands]).encode()
     whole = LuatWorld()

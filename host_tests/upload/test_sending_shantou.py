@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from datetime import date
 
 import pytest
 
@@ -66,6 +67,17 @@ def test_a_record_arrives_with_its_picture_as_the_body_said(tmp_path):
         assert [one.state for one in desk.store.history(record)] == ["queued", "sending", "accepted"]
 
     in_a_desk(scenario, tmp_path)
+
+
+@pytest.mark.parametrize(("until", "leaves"), [(date(2020, 1, 1), False), (date(9999, 1, 1), True)])
+def test_a_health_field_that_lies_in_the_outbox_after_its_last_day_does_not_leave(tmp_path, until, leaves):
+    async def scenario(desk):
+        desk.put("worker_enter", "w", photo=PHOTO, riskarea="甲地")
+        assert (await desk.drain()).accepted == 1
+        [body] = desk.authority.bodies
+        assert ("riskarea" in body) is leaves and body["photo"].startswith("data:") and body["id"] == "w"
+
+    in_a_desk(scenario, tmp_path, epidemic={"basis": "某市某年某号文", "until": until})
 
 
 @pytest.mark.parametrize(("form", "media"), [("json", "application/json"), ("form", "application/x-www-form-urlencoded")])

@@ -26,8 +26,8 @@ from .sending import jiangsu, shantou, transport, worker
 SHANGHAI = timezone(timedelta(hours=8))
 _NONE = (frozenset(), frozenset())
 _ASKED = ("team", "risk")  # the tables whose records others' rules look at
-# Pictures are decoded on every core while the next rows are checked; each of those ahead holds its photo in memory.
-_MAKERS = min(8, os.cpu_count() or 1)
+# Pictures are decoded beside the checking of the next rows; few at once, for a large one takes 200 MB unpacked.
+_MAKERS = min(4, os.cpu_count() or 1)
 _AHEAD = 4 * _MAKERS
 _CLIENTS = {"shantou": shantou.Shantou, "jiangsu": jiangsu.Jiangsu}
 

@@ -6,7 +6,7 @@
     schema    the tables                               store     the face of it all
 """
 
-from .delivery import Item
+from .delivery import CHINA, Item
 from .intake import OutboxError, Put
 from .journal import ACCEPTED, HELD, QUEUED, REFUSED, SENDING, STATES, UNCERTAIN, WAITING
 from .store import Line, Moment, Store, now_ms, open
@@ -14,6 +14,7 @@ from .upkeep import RETENTION_DAYS
 
 __all__ = [
     "ACCEPTED",
+    "CHINA",
     "HELD",
     "QUEUED",
     "REFUSED",

@@ -50,6 +50,12 @@ def join(text, files):
     return b"".join(pieces)
 
 
+def without(text, keys):
+    """Return a JSON text with holes without those keys at its top."""
+    kept = {key: value for key, value in json.loads(text).items() if key not in keys}
+    return json.dumps(kept, ensure_ascii=False, separators=(",", ":")).encode()
+
+
 def parse(text, files):
     """Return the body as a dict again, its pictures as Attachments; one whose picture is gone has no data."""
     return _filled(json.loads(text), files)

@@ -4,7 +4,7 @@ Functions take a connection inside a transaction. What is claimed is `sending` o
 A lease has an owner and an end; an answer that comes after the lease was given on still counts when it is an acceptance.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from itertools import islice
@@ -22,7 +22,8 @@ _RESEND = ("resend", "resend_same_batch")
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Who asks for how many. but: tables to leave out; batch: all of one table and operation, under one batch number."""
+    """Who asks for how many. but: tables to leave out; batch: all of one table and operation, under one batch
+    number; withheld: table → keys that may not leave any more."""
 
     owner: str
     site: str
@@ -33,12 +34,13 @@ class Claim:
     live_first: bool
     but: tuple = ()
     batch: bool = False
+    withheld: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
     """A claimed record. attempt counts from 1; operation: I (new there), U (accepted before) or D (to be deleted).
-    content_hash and owner are what settle knows the claim by."""
+    content_hash and owner are what settle knows the claim by. withheld: keys that do not leave."""
 
     id: int
     platform: str
@@ -51,10 +53,13 @@ class Item:
     content_hash: str
     sealed: tuple
     vault: object
+    withheld: frozenset = frozenset()
 
     def _opened(self):
         about, text, files = self.sealed
-        return self.vault.open(text, about), {place: self.vault.open(data, about) for place, data in files}
+        text = self.vault.open(text, about)
+        text = content.without(text, self.withheld) if self.withheld else text
+        return text, {place: self.vault.open(data, about) for place, data in files}
 
     def content(self):
         """Return the body as JSON, UTF-8, pictures in it: what goes on the wire."""
@@ -189,7 +194,7 @@ def _lease(connection, claim, rows, vault):
         ],
     )
     media = media_of(connection, [row.id for row in rows])
-    return [_item(row, claim.owner, batch_no, media.get(row.id, ()), vault) for row in rows]
+    return [_item(row, claim, batch_no, media.get(row.id, ()), vault) for row in rows]
 
 
 _GONE = delete(MEDIA).where(MEDIA.c.record_id.in_(bindparam("which", expanding=True)))
@@ -204,7 +209,7 @@ def media_of(connection, ids):
     return found
 
 
-def _item(row, owner, batch_no, media, vault):
+def _item(row, claim, batch_no, media, vault):
     operation = "D" if row.deletion else "I" if row.accepted_ms is None else "U"
     return Item(
         id=row.id,
@@ -214,10 +219,11 @@ def _item(row, owner, batch_no, media, vault):
         attempt=row.attempts + 1,
         batch_no=batch_no,
         operation=operation,
-        owner=owner,
+        owner=claim.owner,
         content_hash=row.content,
         sealed=(row.identity.encode(), row.body, tuple(media)),
         vault=vault,
+        withheld=claim.withheld.get(row.table_key, frozenset()),
     )
 
 

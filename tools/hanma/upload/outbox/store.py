@@ -193,11 +193,13 @@ class Store:
 
     # Out
 
-    def claim_later(self, owner, platform, limit=1, *, lease_ms=120_000, but=(), batch=False):
+    def claim_later(self, owner, platform, limit=1, *, lease_ms=120_000, but=(), batch=False, withheld=None):
         """Claim up to limit records to send; return a Future of a list of Items. When it is done they are `sending`
-        on the disk, leased to owner for lease_ms. but: tables to leave; batch: of one table and operation, numbered."""
+        on the disk, leased to owner for lease_ms. but: tables to leave; batch: of one table and operation, numbered;
+        withheld: table → keys of its bodies that may not leave any more."""
         self._live_first = not self._live_first
-        claim = delivery.Claim(owner, self._site, platform, limit, self._clock(), lease_ms, self._live_first, tuple(but), batch)
+        now, turn = self._clock(), self._live_first
+        claim = delivery.Claim(owner, self._site, platform, limit, now, lease_ms, turn, tuple(but), batch, withheld or {})
         return self._writer.submit("claim", claim)
 
     def claim(self, owner, platform, limit=1, **more):

@@ -13,10 +13,12 @@ import signal
 import socket
 import time
 from dataclasses import dataclass, field
-from functools import partial
+from datetime import datetime
+from functools import lru_cache, partial
 from itertools import count
 
-from hanma.upload.outbox import now_ms
+from hanma.upload import catalogue
+from hanma.upload.outbox import CHINA, now_ms
 
 from .asking import ask_all
 from .transport import Answer
@@ -83,6 +85,7 @@ def run_until_interrupted(make):
 
 class _Worker:
     def __init__(self, site, store, client, once, stop, on_progress):
+        self._site = site
         self._store = store
         self._client = client
         self._once = once
@@ -182,10 +185,16 @@ class _Worker:
 
     def _claim(self):
         batch = self._client.batch_rows
-        but = tuple(self._summary.barred)
-        return self._store.claim_later(
-            self._owner, self._client.platform, batch or 1, lease_ms=self._lease_ms, but=but, batch=batch > 0
-        )
+        but, withheld = tuple(self._summary.barred), self._withheld()
+        how = {"lease_ms": self._lease_ms, "but": but, "batch": batch > 0, "withheld": withheld}
+        return self._store.claim_later(self._owner, self._client.platform, batch or 1, **how)
+
+    def _withheld(self):
+        """Return table → keys of the health fields while the site may not send them: what was put in before their last day
+        may still lie in the outbox after it."""
+        if self._site.today_epidemic(datetime.now(CHINA).date()):
+            return {}
+        return _epidemic_keys(self._client.platform)
 
     async def _sleep(self, seconds):
         with contextlib.suppress(asyncio.TimeoutError, TimeoutError):
@@ -284,6 +293,13 @@ class _Worker:
         self._pause_until_s = self._pause_set_s + pause_s
         if self._once and pause_s > _PATIENCE_S:
             self._summary.stopped = told
+
+
+@lru_cache
+def _epidemic_keys(platform):
+    tables = catalogue.load(platform).tables
+    keys = {key: frozenset(one.key or one.name for one in table.fields if one.epidemic) for key, table in tables.items()}
+    return {key: names for key, names in keys.items() if names}
 
 
 async def _all(futures):
