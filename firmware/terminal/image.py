@@ -111,17 +111,11 @@ def hashing(state, size, digest):
         raise Refused("mixed_files")
 
 
-async def carry_on(round):
-    """Switch to an image that is whole, or look at its trial; return the seconds until the next look. round: `upgrade.Round`."""
-    if round.state["phase"] == "ready":
-        return await _switch(round)
-    if Partition(Partition.RUNNING).info()[4] != round.state["image"]:
-        return _come_back(round)
-    return _try_out(round)
+async def switch(round):
+    """Restart into the image, when no welder is powered and none can be, and the running one has proved itself.
 
-
-async def _switch(round):
-    """Restart into the image, when no welder is powered and none can be, and the running one has proved itself."""
+    Returns the seconds until the next look. round: `upgrade.Round`.
+    """
     if not round.herald._is_proved or not await round.leave():
         return _WAIT_S
     round.state["phase"] = "trial"
@@ -135,9 +129,11 @@ async def _switch(round):
     return round.restart()
 
 
-def _try_out(round):
-    """Count what the image has served; mark it valid when that is enough."""
+def try_out(round):
+    """Count what the image has served, and mark it valid when that is enough; or find that it came back. Returns as switch()."""
     state = round.state
+    if Partition(Partition.RUNNING).info()[4] != state["image"]:
+        return _come_back(round)
     is_online = round.herald.link.cause is None
     if not state.get("is_told") or is_online and state["returns"]:
         if not state.get("is_told"):

@@ -70,10 +70,8 @@ class Round:
         phase = self.state.get("phase")
         if phase != "fetch":
             slots.forget_token(self.nvs)
-        if phase in ("ready", "trial") and "image" in self.state:
-            return await borrow("image").carry_on(self)
         if self._before or phase == "trial":
-            return self._try_out()
+            return await self._try_out()
         if phase == "ready":
             return await self._switch()
         if phase == "fetch":
@@ -152,6 +150,8 @@ class Round:
 
     async def _switch(self):
         """Restart into the release, when no welder is powered and none can be."""
+        if "image" in self.state:
+            return await borrow("image").switch(self)
         if not await self.leave():
             return _WAIT_S
         state = self.state
@@ -180,9 +180,11 @@ class Round:
         guard = self.parts.guard
         return guard.interlock.state == "LOCKED" and not guard.relay.powered
 
-    def _try_out(self):
+    async def _try_out(self):
         """Count what the release on trial has served; or find that it has failed."""
         state = self.state
+        if "image" in state:
+            return borrow("image").try_out(self)
         if self._before is None:
             if self.slot == state.get("slot"):
                 return self.prove()
