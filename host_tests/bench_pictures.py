@@ -1,8 +1,7 @@
 """Draws the technician's pictures, a label and the screens of two tools: `python -m host_tests.bench_pictures DIR`.
 
-`hanma provision` and `hanma doctor` run on a virtual board with a simulated modem and a made-up identity; what they
-print is drawn as it is, in both languages, with a port's usual name in the place of the pty's. Figures differ from run
-to run, words do not.
+The tools run on a virtual board with a simulated modem and a made-up identity; what they print is drawn as it is, in both
+languages, with a port's usual name in the place of the pty's. Figures differ from run to run, words do not.
 """
 
 import argparse

@@ -5,6 +5,7 @@ hands name the cable's.
 """
 
 import contextlib
+import hashlib
 import re
 import signal
 
@@ -13,6 +14,7 @@ import pytest
 from hanma.provision.record import Record
 from host_tests import bench_pictures
 from host_tests.docs import chapters
+from host_tests.docs.images import image
 from host_tests.docs.reader import Reader
 from host_tests.release import forge
 from host_tests.system.harness import wait_for
@@ -23,7 +25,7 @@ _BATCH = "device_id,secret,tls\nT-1,secret-of-one,false\nT-2,secret-of-two,false
 
 
 class Technician(Reader):
-    """Who makes terminals of two boards with one cable, and opens one again. shown: what each command that watched printed."""
+    """Who makes terminals of two boards with one cable, and opens one again. shown: what the command that watched printed."""
 
     CHAPTER = CHAPTERS["en"]
 
@@ -35,6 +37,8 @@ class Technician(Reader):
         self.cable.symlink_to(self.boards[0].pts)
         (self.desk.place / "batch.csv").write_text(_BATCH)
         (self.desk.place / "config.json").write_text('{"host": "platform.example"}')
+        digest = hashlib.sha256(image()).hexdigest()
+        (self.desk.place / "boards" / "images.csv").write_text(f"board,version,sha256\nunix,1.26.1,{digest}\n")
         (self.desk.place / "release.keys").write_bytes(forge.public("A") + forge.public("B"))
 
     def at_cable(self, command):
@@ -43,7 +47,8 @@ class Technician(Reader):
 
     def move_cable(self, command):
         """Let it watch: plug the second board in after the first one's verdict, end it by Ctrl-C after the second's."""
-        process = self.desk.start(f"{command} {self.cable} > watch.txt")
+        (self.desk.place / "watch.txt").touch()
+        process = self.desk.start(f"exec {command} {self.cable} > watch.txt")
         try:
             self._until_shown("PASS", 1)
             self.cable.unlink()
@@ -52,16 +57,19 @@ class Technician(Reader):
             self._until_shown("PASS", 2)
             process.send_signal(signal.SIGINT)
             process.wait(20)
+            self.shown = self._watched()
         finally:
             process.kill()
             process.communicate()
 
+    def _watched(self):
+        return (self.desk.place / "watch.txt").read_text()
+
     def _until_shown(self, words, count):
         def is_there():
-            self.shown = (self.desk.place / "watch.txt").read_text()
-            return self.shown.count(words) >= count
+            return self._watched().count(words) >= count
 
-        wait_for(is_there, lambda: f"{words!r} in {self.shown}", 60)
+        wait_for(is_there, lambda: f"{words!r} in {self._watched()}", 60)
 
     HANDS = (
         (r"hanma flash", Reader.only_show),

@@ -77,6 +77,19 @@ def test_settings_for_all_are_checked_with_each_row(tmp_path):
     assert "heartbeat_s is not a whole number" in _refusal(tmp_path, "device_id,secret\nT-1,do-not-show-me\n", heartbeat_s=1)
 
 
+def test_a_file_of_keys_that_is_not_two_keys_is_refused_before_any_board(tmp_path):
+    from typer.testing import CliRunner
+
+    from hanma.cli import app
+
+    batch_file, keys = tmp_path / "batch.csv", tmp_path / "release.keys"
+    batch_file.write_text("device_id,secret,tls,host\nT-1,do-not-show-me,false,a.example\n")
+    keys.write_bytes(b"k" * 384)
+    words = ["provision", "/dev/none", "--batch", str(batch_file), "--keys", str(keys), "--record", str(tmp_path / "r.sqlite")]
+    done = CliRunner().invoke(app, [*words, "--lang", "en"])
+    assert done.exit_code == 1 and "two different keys" in done.output
+
+
 def test_every_word_is_there_in_both_languages():
     for code, (chinese, english) in WORDS.items():
         names = lambda text: sorted(part.partition("}")[0] for part in text.split("{")[1:])  # noqa: E731
