@@ -126,6 +126,8 @@ def _settled(board, wanted, word):
     board.live()
     if not board.ran or board.ran[-1] != wanted:
         board.find("stuck", "%r runs at the end, not %r" % (board.ran[-1:], wanted))
+    if "ota_token" in board.values:
+        board.find("kept_secret", "the order is over and its token still in NVS")
     end = board.has_ended()
     if not end or end["state"] != word:
         board.find("unreported", "the platform heard %r, not %r" % (end, word))

@@ -17,6 +17,7 @@ from host_tests.faults.flash import AFTER, Flash, PowerCut
 ROOT = "/upgrade_board"
 BLOCKS = 112  # the reserve that an upgrade leaves is 48 of them
 URL = "https://release.example/bundle"
+TOKEN = "token-of-this-order"
 BEGAN_S = 1_800_000_000
 _HARD, _POWER_ON = 2, 1
 _ROUNDS = 900  # looks at the upgrade, over all boots
@@ -52,6 +53,16 @@ class Nvs:
 
     def set_i32(self, key, value):
         """As esp32.NVS.set_i32; an entry is there or not."""
+        self._change(key, value)
+
+    set_blob = set_i32
+
+    def erase_key(self, key):
+        """As esp32.NVS.erase_key."""
+        self._get(key)
+        self._change(key, None)
+
+    def _change(self, key, value):
         flash = self._flash
         if flash.dead:
             raise PowerCut
@@ -59,12 +70,12 @@ class Nvs:
         cut = flash._cut
         is_cut = cut is not None and cut[0] == flash.writes
         if not is_cut or cut[1] == AFTER:
-            self.values[key] = value
+            self.values.pop(key, None)
+            if value is not None:
+                self.values[key] = value
         if is_cut:
             flash.dead = True
             raise PowerCut
-
-    set_blob = set_i32
 
     def commit(self):
         """Everything is there already."""
@@ -100,9 +111,9 @@ class _Ran:
 _machine, _esp32, _ran = _Machine(), _Esp32(), _Ran()
 sys.modules["machine"], sys.modules["esp32"], sys.modules["hanma_ran"] = _machine, _esp32, _ran
 
-from terminal import config, download, fetch, slots, upgrade  # noqa: E402 - after the chip's modules
+from terminal import config, download, fetch, http, order, slots, upgrade  # noqa: E402 - after the chip's modules
 
-_ROOMS = {"config": config, "download": download}
+_ROOMS = {"config": config, "download": download, "http": http, "slots": slots}
 _BOOT = download.__file__.replace("terminal/download.py", "boot.py")
 
 
@@ -123,7 +134,7 @@ class _NoWait:
         return None
 
 
-upgrade.borrow = _borrow
+upgrade.borrow = order.borrow = _borrow
 download.asyncio = _NoWait()
 
 
@@ -160,6 +171,7 @@ class _Parts:
         self.interlock = self.relay = self
         self.state, self.powered = "LOCKED", False
         self.board = {"name": "unix"}
+        self.config = config.load()[0]
         self._nvs = board.nvs
 
     def mark_intent(self, why):
@@ -328,7 +340,7 @@ class Board:
         """The platform orders until it has heard how it ended."""
         state = slots.load_state()
         if not state.get("phase") and slots.running()[1] is None and not self.has_ended():
-            slots.save_state({"phase": "fetch", "by": by, "url": URL})
+            order.begin(_Herald(self), by, URL, TOKEN)
 
     def has_ended(self):
         """Return the last word that the platform has heard of the order when it is over."""
