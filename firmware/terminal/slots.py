@@ -45,11 +45,15 @@ def spare(slot):
     return "b" if slot == "a" else "a"
 
 
-def begin_trial(nvs, slot, before):
-    """From the next boot on run this slot, on trial. Raises OSError; then nothing has changed."""
+def clear_trial(nvs):
+    """Nothing of a trial before counts: to be done before it is noted that one begins. Raises OSError."""
     nvs.set_i32("trial", _NOT_YET)
     nvs.set_i32("trial_s", 0)
     nvs.commit()
+
+
+def begin_trial(slot, before):
+    """From the next boot on run this slot, on trial. Raises OSError; then nothing has changed."""
     rewrite(_POINTER, ("%s %s" % (slot, before)).encode())
 
 

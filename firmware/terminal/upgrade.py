@@ -158,9 +158,10 @@ class Round:
         state["switches"] = state.get("switches", 0) + 1
         if state["switches"] > _SWITCHES:
             return self.finish("failed", "flash")
+        slots.clear_trial(self.nvs)
         state["phase"] = "trial"
         slots.save_state(state)
-        slots.begin_trial(self.nvs, state["slot"], self.slot)
+        slots.begin_trial(state["slot"], self.slot)
         return self.restart()
 
     async def leave(self):

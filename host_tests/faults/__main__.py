@@ -72,7 +72,7 @@ def _jobs(campaign, is_long, seed, tree):
 
 
 def _sweep_job(campaign, name, options, is_narrow, timeout_s):
-    title = " ".join([name, options.get("kind", ""), "32-bit" if is_narrow else ""]).strip()
+    title = " ".join([name, options.get("kind", ""), *options.get("cases", ()), "32-bit" if is_narrow else ""]).strip()
 
     def run():
         binary = toolchain.micropython32() if is_narrow else None

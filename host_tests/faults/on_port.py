@@ -25,7 +25,7 @@ def _outbox(options, tally):
     elif kind == "random":
         sweep_outbox.random_runs(make, tally, options["seed"], options["runs"])
     else:
-        sweep_outbox.damage(make, tally, options.get("stride", 3))
+        sweep_outbox.damage(make, tally, options.get("stride", 1))
 
 
 def _config(options, tally):

@@ -138,10 +138,11 @@ def _settled(board, wanted, word):
 
 def _power(world, tally, options):
     for name in options.get("cases") or _UPGRADES:
-        _cut_everywhere(world, tally, name, options.get("stride", 1))
+        _cut_everywhere(world, tally, name, options.get("stride", 1), options.get("tears", len(TEARS)))
 
 
-def _cut_everywhere(world, tally, name, stride):
+def _cut_everywhere(world, tally, name, stride, tears):
+    """Cut at every so many-th write; tears: in how many of the ways a write can be torn, by turns."""
     runs, comes, bundle, wanted, word = _UPGRADES[name]
     content = world.bundle(bundle)
 
@@ -155,7 +156,8 @@ def _cut_everywhere(world, tally, name, stride):
     _settled(board, wanted, word)
     _take(tally, name, "uncut", board)
     for number, write in enumerate(range(1, writes + 1, stride)):
-        for tear in TEARS if stride == 1 else TEARS[number % len(TEARS) :][:1]:
+        for turn in range(number, number + tears):
+            tear = TEARS[turn % len(TEARS)]
             board = made()
             board.flash.cut_at(write, tear, write)
             board.live()

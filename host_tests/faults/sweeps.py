@@ -17,7 +17,8 @@ _PROGRAM = "import sys; sys.path[:] = {path!r}; execfile({program!r})"
 
 _RUNS_SHORT, _RUNS_LONG = 150, 20000
 
-# (name, options, whether on the 32-bit port); stride: every so many-th write in the short form, every one in the long form
+# (name, options, whether on the 32-bit port); in the short form, stride: every so many-th write, tears: torn in so many ways by
+# turns; in the long form every write in every way
 TABLE = (
     ("outbox", {"kind": "sweep", "stride": 5}, False),
     ("outbox", {"kind": "sweep", "stride": 11}, True),
@@ -26,7 +27,9 @@ TABLE = (
     ("config", {}, False),
     ("config", {}, True),
     ("records", {}, False),
-    ("upgrade", {"kind": "power", "stride": 8}, False),
+    ("upgrade", {"kind": "power", "cases": ["full"], "tears": 1}, False),
+    ("upgrade", {"kind": "power", "cases": ["difference"], "tears": 1}, False),
+    ("upgrade", {"kind": "power", "cases": ["roll-back"], "tears": 1}, False),
     ("upgrade", {"kind": "network", "stride": 3}, False),
     ("upgrade", {"kind": "attacks"}, False),
 )
@@ -41,8 +44,9 @@ def planned(is_long, seed):
     plan = []
     for name, options, is_narrow in TABLE:
         options = dict(options, seed=seed, runs=_RUNS_LONG if is_long else _RUNS_SHORT)
-        if is_long and "stride" in options:
-            options["stride"] = 1
+        if is_long:
+            options.pop("stride", None)
+            options.pop("tears", None)
         plan.append((name, options, is_narrow))
     return plan
 
