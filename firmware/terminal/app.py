@@ -44,6 +44,7 @@ _LASTING = (
     "ota_hour",
     "ota_bytes_per_day",
     "trial_s",
+    "ota_fingerprint",
     "signature_only",
 )
 

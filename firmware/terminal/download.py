@@ -90,9 +90,9 @@ class Download:
         try:
             size = await fetch.pull(modem, self._round.config, url, slots.token_for(self._round.nvs, url), begin, end, into.take)
         finally:
-            if into.taken_b >= _PROGRESS_B:
+            if into.taken_b >= min(_PROGRESS_B, end - begin):
                 state["tries"] = 0
-                slots.save_state(state)
+            slots.save_state(state)
         return True, size
 
     async def _fetch_beginning(self, slot):

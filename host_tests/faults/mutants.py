@@ -348,6 +348,15 @@ MUTANTS = (
         *_CUTS,
         "untried",
     ),
+    _mutant(
+        "removes the pointer before the new one is there",
+        "terminal/slots.py",
+        "    os.rename(fresh, path)\n",
+        "    if path in os.listdir():\n        os.remove(path)\n    os.rename(fresh, path)\n",
+        "upgrade",
+        {"kind": "power", "cases": ["difference"], "first": 200},
+        "not_whole",
+    ),
 )
 
 

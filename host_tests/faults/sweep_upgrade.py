@@ -138,11 +138,12 @@ def _settled(board, wanted, word):
 
 def _power(world, tally, options):
     for name in options.get("cases") or _UPGRADES:
-        _cut_everywhere(world, tally, name, options.get("stride", 1), options.get("tears", len(TEARS)))
+        _cut_everywhere(world, tally, name, options)
 
 
-def _cut_everywhere(world, tally, name, stride, tears):
-    """Cut at every so many-th write; tears: in how many of the ways a write can be torn, by turns."""
+def _cut_everywhere(world, tally, name, options):
+    """Cut at every so many-th write from the first on; tears: in how many of the ways a write can be torn, by turns."""
+    tears = options.get("tears", len(TEARS))
     runs, comes, bundle, wanted, word = _UPGRADES[name]
     content = world.bundle(bundle)
 
@@ -155,7 +156,7 @@ def _cut_everywhere(world, tally, name, stride, tears):
     writes, uncut = board.flash.writes, board.kept()
     _settled(board, wanted, word)
     _take(tally, name, "uncut", board)
-    for number, write in enumerate(range(1, writes + 1, stride)):
+    for number, write in enumerate(range(options.get("first", 1), writes + 1, options.get("stride", 1))):
         for turn in range(number, number + tears):
             tear = TEARS[turn % len(TEARS)]
             board = made()

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import textwrap
 import threading
 
 import pytest
@@ -209,8 +210,8 @@ class SecretWorld(World):
         self.chip.nvs_set("hanma", "secret", SECRET.encode())
         main = self.flash / "main.py"
         text = main.read_text()
-        at = text.index("    gc.threshold(")
-        main.write_text(text[:at] + _CRASHES.lstrip("\n") + text[at:])
+        at = text.index("        gc.threshold(")
+        main.write_text(text[:at] + textwrap.indent(_CRASHES.lstrip("\n"), "    ") + text[at:])
 
 
 SECRET_SETTINGS = dict(QUIET, apn="cmiot", apn_user="site7", apn_password=APN_PASSWORD)
