@@ -154,12 +154,17 @@ class Download:
         return reason
 
     async def _version_of(self, place):
-        """Return the version of the release whose beginning is kept there, 0 for one that was flashed by cable."""
+        """Return the version of the release whose beginning is kept there, 0 for one that was flashed by cable.
+
+        Where the beginning has been damaged since, it is the version that was noted when the release was confirmed.
+        """
         try:
             with open(place + "/bundle", "rb") as file:
                 return (await self._verified(file)).facts()["version"]
         except OSError:
             return 0
+        except bundle.Refused:
+            return (self._round.state.get("numbers") or {}).get(place, 0)
 
     async def _fetch_files(self, slot, file):
         """Fetch the next range of what is missing; the release is ready when nothing is."""

@@ -18,6 +18,7 @@ from terminal.store import get_blob
 ROOT = "."
 _STATE = "upgrade.json"
 _POINTER = "slot"
+_KEPT = ("day", "used_b", "asked", "failed", "owed", "text", "numbers")  # of the state, when an order has ended
 _OURS = ("lib", "main.py")  # of the root, what a release has too
 _DIRECTORY = const(0x4000)
 _CHUNK_B = const(512)
@@ -94,6 +95,11 @@ def load_state():
 def save_state(state):
     """Keep the upgrade's state. Raises OSError."""
     rewrite(_STATE, json.dumps(state).encode())
+
+
+def kept(state):
+    """Return what of an upgrade's state outlives its order."""
+    return {name: state[name] for name in _KEPT if name in state}
 
 
 def keep_token(nvs, url, token):
@@ -179,15 +185,18 @@ def listing(slot, directory=""):
     return found
 
 
-def emptying(slot, keep=()):
-    """Remove a slot's files but those to keep, a generator that yields after each; directories stay."""
-    try:
-        found = listing(slot)
-    except OSError:
-        return
-    for name in found:
-        if name not in keep:
-            os.remove(slot + "/" + name)
+def emptying(directory, keep=(), under=""):
+    """Remove a slot's files but those to keep, and what directories are empty then: a generator that yields after each."""
+    for name, kind, *_ in list(os.ilistdir(directory)):
+        path = directory + "/" + name
+        if kind == _DIRECTORY:
+            yield from emptying(path, keep, under + name + "/")
+            try:
+                os.rmdir(path)
+            except OSError:
+                pass  # something of it is kept
+        elif under + name not in keep:
+            os.remove(path)
             yield
 
 

@@ -28,7 +28,6 @@ _DAY_S = const(86400)
 _ZONE_S = const(28800)  # ota_hour is China's time
 _SPREAD_S = const(3000)  # within that hour terminals ask one after the other
 _SWITCHES = const(3)
-_KEPT = ("day", "used_b", "asked", "failed", "owed", "text")  # of the state, when an order has ended
 _MODULES = ("bundle", "fetch", "http", "image", "landing", "slots")
 
 
@@ -100,13 +99,15 @@ class Round:
         is_news = not (state.get("by") == "hour" and reason in ("older", "repeated"))
         if is_news:
             self.tell_all(what, reason)
-        kept = {name: state[name] for name in _KEPT if name in state}
+        kept = slots.kept(state)
         if state.get("by") == "iotda":
             kept["owed"] = [what, reason]
         if what == "rolled_back":
             kept["failed"] = state.get("version")
         if what == "confirmed":
             kept["text"] = state.get("next_text")
+            place = "image" if "image" in state else self.slot
+            kept["numbers"] = dict(state.get("numbers") or {}, **{place: state.get("version")})
         self.state = kept
         slots.save_state(kept)
         return _NEXT_S

@@ -39,6 +39,7 @@ _ATTACKS = (
     ("wrong board", "old", "other_board", "refused", "wrong_board", {}),
     ("wrong MicroPython", "old", "other_micropython", "refused", "wrong_micropython", {}),
     ("roll-back to an older release", "new", "older", "refused", "older", {}),
+    ("roll-back, the running one's beginning damaged", "new", "older", "refused", "older", {"is_damaged": True}),
     ("the same release again", "new", "full", "refused", "older", {}),
     ("freeze: expired", "old", "expired", "refused", "expired", {}),
     ("freeze: never a newer one", "new", "full", None, None, {"by": "hour"}),
@@ -80,25 +81,28 @@ class World:
         with open(self._directory + "/" + name, "rb") as file:
             return file.read()
 
-    def image(self, runs, blocks=upgrade_board.BLOCKS):
-        """Return the image of a flash on which this release runs: "old" by cable, "new" in slot a."""
-        if (runs, blocks) not in self._images:
+    def image(self, runs, blocks=upgrade_board.BLOCKS, is_damaged=False):
+        """Return the image of a flash on which this release runs: "old" by cable, "new" in slot a, its beginning damaged or not."""
+        if (runs, blocks, is_damaged) not in self._images:
             files = {"release.keys": self.bundle("release.keys"), "config.json": _CONFIG, "ca.pem": b"-"}
             files.update(TREES["old"])
             files.update({("b/" if runs == "new" else "a/") + name: STALE[name] for name in STALE})
             if runs == "new":
                 full = self.bundle("full")
                 files.update({"a/" + name: TREES["new"][name] for name in TREES["new"]})
-                files.update({"slot": b"a", "a/bundle": full[: len(full) - sum([len(data) for data in TREES["new"].values()])]})
-            self._images[runs, blocks] = upgrade_board.image_of(files, blocks)
-        return self._images[runs, blocks]
+                beginning = full[: len(full) - sum([len(data) for data in TREES["new"].values()])]
+                if is_damaged:
+                    beginning = beginning[:-20] + bytes(20)
+                files.update({"slot": b"a", "a/bundle": beginning, "upgrade.json": b'{"numbers": {"a": 7}}'})
+            self._images[runs, blocks, is_damaged] = upgrade_board.image_of(files, blocks)
+        return self._images[runs, blocks, is_damaged]
 
-    def board(self, runs, comes, content, blocks=upgrade_board.BLOCKS, values=None, **manner):
+    def board(self, runs, comes, content, blocks=upgrade_board.BLOCKS, values=None, is_damaged=False, **manner):
         """Return a board on which one release runs, and another one is to be had."""
         clock = Clock()
         server = Server(clock, content, **manner)
         allowed = (runs, comes) if comes else (runs,)
-        return Board(self.image(runs, blocks), values or {}, TREES, allowed, server, clock)
+        return Board(self.image(runs, blocks, is_damaged), values or {}, TREES, allowed, server, clock)
 
 
 def sweep(tally, options):
@@ -216,7 +220,8 @@ def _attacks(world, tally, options):
 def _attacked(world, tally, name, runs, bundle, wanted, more):
     """What was there runs after it, the reason is told, and an honest release comes through afterwards.
 
-    more: is_retired: the key counts no longer; by: who ordered; then: what the address has later; else as `Server`.
+    more: is_retired: the key counts no longer; is_damaged: as World.image(); by: who ordered; then: what the address has later;
+    else as `Server`.
     """
     more = dict(more)
     by = more.pop("by", "order")

@@ -370,7 +370,10 @@ def read_slot(slot):
         name = waiting.pop()
         path = slot + "/" + name
         if os.stat(path)[0] & 0x4000:
-            waiting += [name + "/" + entry[0] for entry in os.ilistdir(path)]
+            inside = [name + "/" + entry[0] for entry in os.ilistdir(path)]
+            waiting += inside
+            if not inside:
+                found[name] = b"an empty directory"
         else:
             with open(path, "rb") as file:
                 found[name] = hashlib.sha256(file.read()).digest()
