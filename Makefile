@@ -12,8 +12,9 @@ SOURCE ?=
 BOARD ?=
 FAMILY ?=
 BOARD_IMAGE ?=
-# LONG=1 gives `faults` a night; DAYS is for `soak`; SEED=N repeats what either of them did.
+# LONG=1 gives `faults` a night, ONLY=text a part of it; DAYS is for `soak`; SEED=N repeats what either of them did.
 LONG ?=
+ONLY ?=
 DAYS ?= 30
 SEED ?=
 # ROWS and RECORDS make `benchmark-upload` smaller.
@@ -29,7 +30,8 @@ help: ## list the targets
 	@printf '\n  DEMO=1    with run: the whole story by itself, judged from the relay pin and the broker\n'
 	@printf '  FAMILY=   with run, soak: the modem, a76xx (default), quectel or luat\n'
 	@printf '  BOARD_IMAGE=path/flash.img  with run: a provisioned virtual board instead of a fresh one\n'
-	@printf '  LONG=1    with faults: a night instead of five minutes; SEED=N: the random runs of that seed\n'
+	@printf '  LONG=1    with faults: a night instead of five minutes (Ctrl-C: the table so far); SEED=N: the random runs of that seed\n'
+	@printf '  ONLY=text with faults: those whose name has it, say "mutant opens" or "scene ban"\n'
 	@printf '  SOURCE=1  with run, test, check, benchmark, stage: the firmware as written, for tracebacks with line numbers\n'
 	@printf '  MICROPYTHON=/path  another MicroPython than the pinned wheel; MICROPYTHON32=/path  another 32-bit one\n'
 
@@ -60,7 +62,7 @@ benchmark-upload: $(READY) ## the uploader: 100 000 rows checked, 5 000 sent bes
 	$(BIN)/python -m host_tests.benchmarks.upload $(if $(ROWS),--rows $(ROWS)) $(if $(RECORDS),--records $(RECORDS))
 
 faults: $(READY) ## power cuts at every write, a world that goes wrong, planted defects; a table, then one line of JSON
-	$(BIN)/python -m host_tests.faults $(if $(LONG),--long) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m host_tests.faults $(if $(LONG),--long) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only '$(ONLY)')
 
 soak: $(READY) ## DAYS=30: a month of a rough site in minutes (SEED=7 repeats one): laws of the interlock, lost records; a table and one line of JSON
 	$(BIN)/python -m host_tests.soak --days $(DAYS) $(if $(FAMILY),--family $(FAMILY)) $(if $(SEED),--seed $(SEED))
@@ -68,8 +70,9 @@ soak: $(READY) ## DAYS=30: a month of a rough site in minutes (SEED=7 repeats on
 demo-upload: $(READY) ## a clerk's week from nothing: a sample site, its errors, faults, a correction; judged from the stand-in's ledger
 	$(BIN)/python -m host_tests.demo_upload
 
-pictures: $(READY) ## draw docs/pictures/ anew from real workbooks, and the tables of settings in the clerk's chapter
+pictures: $(READY) ## draw docs/pictures/ anew from real workbooks and virtual boards, and the tables of settings in the clerk's chapter
 	$(BIN)/python -m host_tests.demo_upload --pictures docs/pictures
+	$(BIN)/python -m host_tests.bench_pictures docs/pictures
 	$(BIN)/python -m host_tests.chapter
 
 clean: ## remove what was made: .venv, build, caches

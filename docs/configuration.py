@@ -145,6 +145,12 @@ MEANINGS = {
         "signature is checked in any case.",
         "允许从以 IP 地址指定的服务器下载升级包（其证书无法校验）；升级包自身的签名始终校验。",
     ),
+    "ota_fingerprint": (
+        "SHA-256 of the certificate of a release server that is named by its IP address: no other certificate is believed there. "
+        "Without it and without `signature_only` such a server is not asked.",
+        "以 IP 地址指定的升级服务器的证书 SHA-256 指纹：只信任该证书。"
+        "此项与 `signature_only` 均未设置时，不从 IP 地址的服务器下载。",
+    ),
     "outage_causes": (
         "Causes of being offline that count as an outage, after which the welder may be powered "
         "without an order. A refusal by the platform never counts. Empty: never.",
@@ -204,6 +210,7 @@ WORDS = {
         "off": "0 or ",
         "length": "{}–{} characters",
         "digits": "empty or {}–{} digits",
+        "hex": "empty or {} hexadecimal digits (small letters)",
         "numbered": ", ends with `{request_id}`",
         "or": " or ",
     },
@@ -224,6 +231,7 @@ WORDS = {
         "off": "0 或 ",
         "length": "{}–{} 个字符",
         "digits": "空，或 {}–{} 位数字",
+        "hex": "空，或 {} 位十六进制数字（小写）",
         "numbered": "，以 `{request_id}` 结尾",
         "or": " 或 ",
     },
@@ -243,6 +251,8 @@ def values(field, words):
         return words["list"] + ", ".join(f"`{cause}`" for cause in low)
     if kind == "digits":
         return words["digits"].format(low, high)
+    if kind == "hex":
+        return words["hex"].format(low)
     length = words["length"].format(low, high)
     return length + (words["numbered"] if kind == "numbered" else "")
 
@@ -252,7 +262,7 @@ def default(field, words):
     _, kind, value, low, _ = field
     if kind == "causes":
         return words["all"]
-    if value == "" and low and kind != "digits":
+    if value == "" and low and kind not in ("digits", "hex"):
         return words["none"]
     return f"`{json.dumps(value)}`"
 

@@ -57,7 +57,7 @@ try:
 
     borrow("start").begin()
     if slot != ".":
-        execfile(slot + "/main.py")  # noqa: F821 - a builtin of MicroPython; it never returns
+        execfile(slot + "/main.py")  # noqa: F821 - a builtin; it returns only where somebody was let in
 except BaseException as error:
     import sys
 

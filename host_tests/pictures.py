@@ -50,7 +50,7 @@ def template(workbook, sheet, path):
     grey = [Text(str(page["A1"].value), style=_style(page["A1"]))] if head[0].row > 1 else []
     lines = [[""] * len(head)] * 2
     noted = next((cell for cell in head if "代码" in cell.comment.text), head[0])
-    _draw(path, f"空表 · {sheet}", [*grey, _grid(head, lines), _note(noted)])
+    draw(path, f"空表 · {sheet}", [*grey, _grid(head, lines), _note(noted)])
 
 
 def errors(workbook, path):
@@ -63,7 +63,7 @@ def errors(workbook, path):
         listed.add_column(rows[0][index].value, overflow="fold")
     for row in _different(row for row in rows[1:] if row[4].value == "错误"):
         listed.add_row(*(str(row[index].value) for index in _PROBLEM_COLUMNS))
-    _draw(path, "有错.xlsx", [listed, *(part for page in marked for part in _marked(page))])
+    draw(path, "有错.xlsx", [listed, *(part for page in marked for part in _marked(page))])
 
 
 def report(workbook, path):
@@ -75,7 +75,7 @@ def report(workbook, path):
         for row in rows:
             shown.add_row(*("" if one is None else str(one) for one in row))
         parts.append(shown)
-    _draw(path, "日报.xlsx", parts)
+    draw(path, "日报.xlsx", parts)
 
 
 def _different(rows):
@@ -127,10 +127,10 @@ def _note(cell):
     return Text(f"▸ {cell.coordinate} {told}", style="black on #ffffe1")
 
 
-def _draw(path, title, parts):
-    """Write the parts as an SVG."""
+def draw(path, title, parts, theme=_PAPER):
+    """Write what rich can show, in a list, as an SVG."""
     console = Console(record=True, width=_WIDE, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     console.print(Group(*parts))
     form = _FORM.replace("{title}", title)
-    Path(path).write_text(console.export_svg(title=title, theme=_PAPER, code_format=form, unique_id=Path(path).stem), "utf-8")
+    Path(path).write_text(console.export_svg(title=title, theme=theme, code_format=form, unique_id=Path(path).stem), "utf-8")
 

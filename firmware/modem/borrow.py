@@ -1,5 +1,6 @@
 """Modules that are needed once or now and then: their code is given back to the heap after use."""
 
+import gc
 import sys
 
 
@@ -9,8 +10,13 @@ def borrow(name, package="modem"):
     Functions and classes keep their whole module alive; take values out of it, or let go of it as a whole. Raises
     ImportError and OSError when the file cannot be read.
     """
+    gc.collect()  # what comes and goes, and what is made meanwhile and stays, then lies low and leaves the rest in one piece
     path = package + "." + name
     module = __import__(path, None, None, (name,))
+    # A dict that lost an entry keeps its value until the slot is filled again: None must be what stays behind.
+    sys.modules[path] = None
     del sys.modules[path]
-    delattr(sys.modules[package], name)
+    holder = sys.modules[package]
+    setattr(holder, name, None)
+    delattr(holder, name)
     return module

@@ -39,6 +39,13 @@ _LASTING = (
     "full_heartbeat_s",
     "iccid",
     "overtemperature_c",
+    "voice",
+    "ota_url",
+    "ota_hour",
+    "ota_bytes_per_day",
+    "trial_s",
+    "ota_fingerprint",
+    "signature_only",
 )
 
 
@@ -66,7 +73,7 @@ def build():
     parts.guard.attach(herald.hear)
     _add_tasks(supervisor, parts, modem, link, desk, herald, speaker, lamp)
     parts.config.in_force = {name: parts.config[name] for name in _LASTING}
-    parts.board = {"name": parts.board["name"]}
+    parts.board = {name: parts.board[name] for name in ("name", "voice")}
     sys.modules.pop("board", None)
     herald.log("ready %s %s %s" % (VERSION, parts.board["name"], profile.device_id))
     return supervisor, link.leave
@@ -86,7 +93,7 @@ def _add_tasks(supervisor, parts, modem, link, desk, herald, speaker, lamp):
         from terminal.position import Position
 
         lock = parts.guard.interlock
-        place = Position(modem, ModemError, parts.clock, parts.config, desk.moment, desk.report, lambda: lock.powered)
+        place = Position(modem, ModemError, parts.clock, parts.config, desk.moment, desk.report, lock)
         add("position", place.run, False)
         add("time", herald.keep_time, False)
         add("upgrade", herald.upgrade, False)

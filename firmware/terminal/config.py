@@ -13,7 +13,7 @@ from micropython import const
 from terminal.borrow import borrow
 from terminal.parts import Config
 
-_INTERLOCK = borrow("recall")
+_INTERLOCK = borrow("limits")
 _FILE_BYTES = const(8192)  # bounds what a parser of untrusted nesting may be given on a 16 KiB stack
 _MOST_STRANGE = const(16)  # names that are told one by one
 _NAME_CHARS = const(40)
@@ -21,7 +21,8 @@ _ENOENT = const(2)
 _REQUEST_ID = "{request_id}"
 
 # (name, kind, default, low, high): numbers and lengths from low to high, "choice" has its choices in place of
-# low, "zero_or" is a number from low to high or 0 for off, "digits" is empty or has low to high of them.
+# low, "zero_or" is a number from low to high or 0 for off, "digits" is empty or has low to high of them, "hex" is empty or
+# has low of them.
 FIELDS = (
     ("profile", "choice", "plain", ("plain", "iotda"), None),
     ("host", "word", "", 1, 128),
@@ -59,6 +60,7 @@ FIELDS = (
     ("ota_bytes_per_day", "int", 1000000, 65536, 1000000000),
     ("trial_s", "int", 1800, 60, 86400),
     ("signature_only", "bool", False, None, None),
+    ("ota_fingerprint", "hex", "", 64, None),
     ("outage_causes", "causes", _INTERLOCK.OUTAGE_CAUSES, _INTERLOCK.OUTAGE_CAUSES, None),
 ) + tuple(
     (name, "zero_or" if name in _INTERLOCK.MAY_BE_OFF else "int", default, low, high)
@@ -213,6 +215,16 @@ def _check_digits(value, low, high):
     return f"is not empty or {low} to {high} digits"
 
 
+def _check_hex(value, size, _):
+    if isinstance(value, str) and len(value) in (0, size):
+        for letter in value:
+            if letter not in "0123456789abcdef":
+                break
+        else:
+            return None
+    return f"is not empty or {size} small hexadecimal digits"
+
+
 def _check_topic(value, low, high):
     wrong = _check_word(value, low, high)
     if wrong:
@@ -245,6 +257,7 @@ _CHECKS = {
     "choice": _check_choice,
     "word": _check_word,
     "digits": _check_digits,
+    "hex": _check_hex,
     "topic": _check_topic,
     "numbered": _check_numbered,
     "causes": _check_causes,

@@ -121,6 +121,7 @@ def run():
     if lock.state != "LOCKED" or parts.guard.relay.powered:
         return False
     parts.store.mark_intent("service")
+    borrow("slots").excuse(parts.store._nvs)
     machine.WDT(timeout=_SERVICE_MS)  # on the ESP32 a second one takes the place of the first
     return True
 

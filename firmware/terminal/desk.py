@@ -55,13 +55,14 @@ class Desk:
         self.report(protocol.event(1 if on else 0, cause, job, seq, moment or self.moment(), estimated, self.place))
 
     def report(self, content):
-        """Report an alarm, a switching (contents of `protocol`), a restart, a self test or a position (of `reports`, stamped)."""
+        """Report an alarm, a switching (contents of `protocol`), a restart, a self test, a rehearsal or a position (of `reports`,
+        stamped)."""
         if "kind" in content:
             rank, code = ALARM, protocol.ALARM
         elif "event" in content:
             is_grave = content["event"]["cause"].startswith("emergency")
             rank, code = ALARM if is_grave else EVENT, protocol.HEARTBEAT
-        elif "restart" in content or "self_test" in content or "upgrade" in content:
+        elif "restart" in content or "self_test" in content or "upgrade" in content or "rehearsal" in content:
             rank, code = EVENT, protocol.HEARTBEAT
         else:
             rank, code = POSITION, protocol.POSITION
@@ -108,8 +109,10 @@ class Desk:
         guard = self._parts.guard
         command = guard.interlock.command
         guard.tell(command, int(action), request_id or None, job, age_s, "platform", barred, out_of_service)
-        if action == "0" and b"self_test" in bytes(payload):
-            borrow("selftest").order(profile.decode_command(payload), self._herald)
+        if action == "0":
+            text = bytes(payload)
+            if guard.rehearsal or b"self_test" in text or b"rehearsal" in text:
+                borrow("wishes").take(self._herald, profile.decode_command(payload), retained, age_s)
 
     def answer(self, request_id, code, text):
         """Answer an order; one that came without an id is not answered."""

@@ -11,11 +11,12 @@ import sys
 from micropython import const
 
 from terminal import bundle, fetch, http, landing, slots
+from terminal.borrow import borrow
 from terminal.tls import Untrusted
 
 _WAIT_S = const(60)
 _NEXT_S = const(1)
-_AGAIN_S = const(10)  # after a range that was cut; doubled each time that not a byte came
+_AGAIN_S = const(10)  # after a range that was cut; doubled each time that hardly a byte came
 _IDLE_S = const(3600)
 _DAY_S = const(86400)
 _RANGE_B = const(32768)
@@ -23,7 +24,8 @@ _BEGINNING_B = const(16384)
 _CONNECTION_B = const(6144)  # handshake with a chain of three, request and head, both ways
 _RESERVE_B = const(196608)  # of flash, for what waits in the outbox and for settings
 _HEAP_B = const(8192)  # what a range takes beside this code
-_TRIES = const(48)  # failures in a row without a byte: two days
+_TRIES = const(48)  # failures in a row: two days
+_PROGRESS_B = const(1024)  # a range that brings less has failed too: a server that drips would hold an order for ever
 _KEYS = "release.keys"
 _ENOSPC = const(28)
 
@@ -46,6 +48,9 @@ class Download:
         try:
             if not self._round.state.get("admitted"):
                 return await self._fetch_beginning(slot)
+            if "image" in self._round.state:
+                with open(borrow("image").NEXT, "rb") as file:
+                    return await self._fetch_image(file)
             with open(slot + "/bundle", "rb") as file:
                 return await self._fetch_files(slot, file)
         except bundle.Refused as refused:
@@ -80,13 +85,14 @@ class Download:
         state["tries"] = state.get("tries", 0) + 1
         slots.save_state(state)
         into = _Sink(take)
+        url = state["url"]
         modem = self._round.herald.modem
         try:
-            size = await fetch.pull(modem, self._round.config, state["url"], state.get("token"), begin, end, into.take)
+            size = await fetch.pull(modem, self._round.config, url, slots.token_for(self._round.nvs, url), begin, end, into.take)
         finally:
-            if into.has_some:
+            if into.taken_b >= min(_PROGRESS_B, end - begin):
                 state["tries"] = 0
-                slots.save_state(state)
+            slots.save_state(state)
         return True, size
 
     async def _fetch_beginning(self, slot):
@@ -103,7 +109,10 @@ class Download:
             if reason:
                 return self._round.finish("refused", reason)
             facts = found.facts()
-            await _through(landing.admit(slot, found))
+            if facts["kind"] == "tree":
+                await _through(landing.admit(slot, found))
+        if facts["kind"] == "image":
+            borrow("image").admit(self._round, path)
         self._round.state.update(
             {"admitted": True, "version": facts["version"], "retires": facts["retires"], "slot": slot, "next_text": facts["text"]}
         )
@@ -120,27 +129,42 @@ class Download:
 
     async def _judged(self, found, slot, size):
         """Return the reason's code why a verified release is not for this terminal, or None."""
-        if found.facts()["kind"] != "tree":
-            return "bad_format"  # a whole image of MicroPython is put on by cable
-        running, tree = 0, None
-        try:
-            with open(self._round.slot + "/bundle", "rb") as file:
-                running = (await self._verified(file)).facts()["version"]
-        except OSError:
-            pass  # it was flashed by cable
+        place, tree = self._round.slot, None
+        is_image = found.facts()["kind"] == "image"
+        if is_image:
+            image = borrow("image")
+            partition = image.target()
+            if partition is None:
+                return "no_partition"
+            place, room_b = image.DIRECTORY, partition.info()[3]
+        else:
+            room_b = _free_b() + landing.taken_b(slot) - _RESERVE_B
+        running = await self._version_of(place)
         if found.facts()["base"]:
             tree = await _through(landing.tree_of(self._round.slot))
-        room_b = _free_b() + landing.taken_b(slot) - _RESERVE_B
         now_s = self._round.parts.clock.unix_s()
         reason = found.check(self._round.parts.board["name"], _micropython(), running, now_s and now_s * 1000, tree, max(0, room_b))
         whole_b = found.files_at + found.facts()["carried_bytes"]
-        if not reason and landing.needed_b(found) > room_b:
+        if not reason and not is_image and landing.needed_b(found) > room_b:
             reason = "too_large"
         if not reason and size is not None and size != whole_b:
             reason = "truncated" if size < whole_b else "too_large"
         if not reason and self._round.state.get("by") == "hour" and found.facts()["version"] == self._round.state.get("failed"):
             reason = "repeated"
         return reason
+
+    async def _version_of(self, place):
+        """Return the version of the release whose beginning is kept there, 0 for one that was flashed by cable.
+
+        Where the beginning has been damaged since, it is the version that was noted when the release was confirmed.
+        """
+        try:
+            with open(place + "/bundle", "rb") as file:
+                return (await self._verified(file)).facts()["version"]
+        except OSError:
+            return 0
+        except bundle.Refused:
+            return (self._round.state.get("numbers") or {}).get(place, 0)
 
     async def _fetch_files(self, slot, file):
         """Fetch the next range of what is missing; the release is ready when nothing is."""
@@ -154,6 +178,26 @@ class Download:
                 return _NEXT_S if is_let else _IDLE_S
         finally:
             incoming.close()
+        return self._is_ready()
+
+    async def _fetch_image(self, file):
+        """Fetch the next range of an image, while no welder is powered; it is ready when all of it was read back."""
+        image = borrow("image")
+        state = self._round.state
+        found = await self._verified(file)
+        ((_name, size, digest, offset),) = found.files()
+        begin = offset + state["done"]
+        if state["done"] < size:
+            if not self._round.is_locked():
+                return _WAIT_S
+            incoming = image.Landing(state, size, self._round.is_locked)
+            is_let, _ = await self._pull(begin, min(begin + _RANGE_B, offset + size), incoming.feed)
+            return _NEXT_S if is_let else _IDLE_S
+        await _through(image.hashing(state, size, digest))
+        return self._is_ready()
+
+    def _is_ready(self):
+        """The release is whole: what follows is the switch."""
         self._round.state["phase"] = "ready"
         self._round.tell_all("ready")
         slots.save_state(self._round.state)
@@ -189,15 +233,15 @@ class _Flash(Exception):
 
 
 class _Sink:
-    """Hands bytes on to take, whose OSErrors are told from the network's. has_some: whether there were any."""
+    """Hands bytes on to take, whose OSErrors are told from the network's. taken_b: how many came."""
 
     def __init__(self, take):
-        self.has_some = False
+        self.taken_b = 0
         self._take = take
 
     def take(self, chunk):
         """See fetch.pull()."""
-        self.has_some = True
+        self.taken_b += len(chunk)
         try:
             return self._take(chunk)
         except OSError as error:

@@ -6,6 +6,9 @@ contact read-back, event, alarm, answer. Times are seconds since boot (`clock.no
 A full heap must not come between the decision and the relay. A piece of the heap is held in reserve for the interlock, so that
 it decides whole or, MemoryError, not at all; the relay is moved whatever else fails; what could not be told or recorded for want
 of memory is done in a later round.
+
+A rehearsal is a shortened wait for an emergency, for who has just fitted the terminal. It is in RAM alone, and ends at a set second
+by itself: then the wait is the configured one again, and whatever is powered is stopped.
 """
 
 import asyncio
@@ -38,6 +41,7 @@ class Guard:
         self.beat = None
         self.make_room = gc.collect
         self.is_welding = None
+        self.rehearsal = None  # (second at which it ends, the interlock's settings as configured)
         self._unsettled = _FIRST  # of these, those the welding sense still has
         self._store = store
         self._clock = clock
@@ -71,6 +75,27 @@ class Guard:
         except MemoryError:
             self.make_room()  # the next fact asks for it again
 
+    # ---- the rehearsal
+
+    def rehearse(self, wait_s, for_s):
+        """Shorten the wait for an emergency to wait_s, within its range, for the next for_s seconds. Only while LOCKED.
+
+        The machine takes it with its next fact: while a session is up no such wait runs.
+        """
+        lock = self.interlock
+        configured = self.rehearsal[1] if self.rehearsal else lock._settings
+        lock._settings = (wait_s,) + configured[1:]
+        self.rehearsal = (self._clock.now_s() + for_s, configured)
+        self._surely(("rehearsal", wait_s, for_s))
+
+    def end_rehearsal(self):
+        """Unpower the welder, and wait for an emergency as configured. Raises MemoryError; then it is to be called again."""
+        lock = self.interlock
+        lock._settings = self.rehearsal[1]
+        self.tell(lock.command, 0, None, None, None, "service")
+        self.rehearsal = None
+        self._surely(("rehearsal", lock._settings[0], 0))
+
     # ---- the task
 
     async def run(self):
@@ -89,6 +114,8 @@ class Guard:
             self.tell(lock.tick)
         else:
             self.do(lock.tick(now_s))
+        if self.rehearsal and now_s >= self.rehearsal[0]:
+            self.end_rehearsal()
         if self.relay.powered != lock.powered:
             self._switch(lock.powered)
         if self._late:

@@ -14,6 +14,7 @@ from micropython import const
 
 from modem.at import ModemError
 from terminal.borrow import borrow
+from terminal.protocol import stamped
 from terminal.records import STATES
 
 _ROUND_MS = const(1000)
@@ -53,7 +54,8 @@ class Herald:
         self.is_ordered = False  # an upgrade was, just now
 
     def hear(self, effect):
-        """Take an effect of the interlock's: a switching to report, or to announce, an alarm, an answer or an announcement."""
+        """Take an effect of the interlock's: a switching to report, or to announce, an alarm, an answer, a rehearsal or an
+        announcement."""
         kind = effect[0]
         what = effect[1]
         if kind == "report":
@@ -67,6 +69,9 @@ class Herald:
             self.alarms.note(what, effect[2] == "start")
         elif kind == "answer":
             self.desk.answer(*effect[1:])
+        elif kind == "rehearsal":
+            content = {"rehearsal": {"fail_open_after_s": what, "for_s": effect[2]}}
+            self.desk.report(stamped(content, self.desk.moment()))
         else:
             self.voice.announce(what)
 

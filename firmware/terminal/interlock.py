@@ -17,7 +17,7 @@ from micropython import const
 from terminal.borrow import borrow
 from terminal.records import Memory, clip, digest
 
-_FAIL_OPEN_S = const(0)  # rows of `recall.SETTINGS`
+_FAIL_OPEN_S = const(0)  # rows of `limits.SETTINGS`
 _LINK_STABLE_S = const(1)
 _HANDOVER_IDLE_S = const(2)
 _HANDOVER_MAX_S = const(3)
@@ -61,7 +61,7 @@ _WAITING_MAX = const(8)  # orders that wait for the switching interval
 class Interlock(Memory):
     """The machine. `boot` comes first and once.
 
-    settings: dict of `recall.SETTINGS`' names, defaults for those that are missing; not checked against the ranges here.
+    settings: dict of `limits.SETTINGS`' names, defaults for those that are missing; not checked against the ranges here.
     outage_causes: names of the causes that count as an outage, None for all; `refused` and `taken_over` never do.
     For everybody: state, powered (the relay as commanded), job, barred, refused, is_out_of_service, now, kept_broken (a record
     was there and not intact).

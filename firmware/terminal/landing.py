@@ -38,19 +38,25 @@ def admit(slot, found):
 
 
 def needed_b(found):
-    """Return the bytes of flash that a release takes, in whole blocks. Raises Refused when its list is not right."""
-    total_b = _BLOCK_B
-    for _name, size, _digest, _offset in found.files():
-        total_b += (size + _BLOCK_B) // _BLOCK_B * _BLOCK_B
-    return total_b
+    """Return the bytes of flash that a release takes. Raises Refused when its list is not right."""
+    return _BLOCK_B + _flash_b(row[:2] for row in found.files())
 
 
 def taken_b(slot):
-    """Return the bytes of flash that a slot's files take now, in whole blocks."""
+    """Return the bytes of flash that a slot's files take now."""
+    return _flash_b((name, os.stat(slot + "/" + name)[6]) for name in slots.listing(slot))
+
+
+def _flash_b(files):
+    """Return the bytes of flash that files, (name, size) each, take in whole blocks, with two for each directory."""
     total_b = 0
-    for name in slots.listing(slot):
-        total_b += (os.stat(slot + "/" + name)[6] + _BLOCK_B) // _BLOCK_B * _BLOCK_B
-    return total_b
+    directories = set()
+    for name, size in files:
+        total_b += (size + _BLOCK_B) // _BLOCK_B * _BLOCK_B
+        parts = name.split("/")
+        for count in range(1, len(parts)):
+            directories.add("/".join(parts[:count]))
+    return total_b + 2 * _BLOCK_B * len(directories)
 
 
 def tree_of(slot):

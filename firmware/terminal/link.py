@@ -22,6 +22,7 @@ _REFUSALS = const(3)
 _STOLEN_MS = const(5000)  # a session dropped this soon after CONNACK was taken over, not lost
 _STOLEN_TIMES = const(3)
 _LEAVE_MS = const(10000)  # nobody feeds the watchdog meanwhile
+_ROOM_B = const(2560)  # what mbedTLS's context and session take of the heap of MicroPython, in two pieces
 
 
 class Link:
@@ -51,6 +52,16 @@ class Link:
         self._refusals = 0
         self._stolen = 0
         self._deaf = 0
+        self.room = None
+        self._keep_room()
+
+    def _keep_room(self):
+        """Keep a place in one piece for the next handshake; `link_open` lets go of it."""
+        if self._config.tls and not self.room:
+            try:
+                self.room = bytearray(_ROOM_B)
+            except MemoryError:
+                pass  # the handshake may find its place all the same
 
     async def run(self):
         """Vital: for ever one attempt after the other; only cancellation leaves it."""
@@ -95,6 +106,8 @@ class Link:
     async def _attempt(self):
         """Bring the session up and serve it to its end; return the cause of the end."""
         self.began = session = reader = None
+        self._keep_room()
+        await self._wait_for_modem()
         way = borrow("link_open")
         stream, cause = await way.open_stream(self)
         if cause:
@@ -122,6 +135,19 @@ class Link:
             if reader:
                 await _ended(reader)
             await self.close(stream)
+
+    async def _wait_for_modem(self):
+        """Wait for the data call, before anything is loaded: the modem needs the memory until then."""
+        modem = self._modem
+        while not modem.up.is_set():
+            cause = self.modem_cause()
+            if cause and cause != self.cause:
+                self.down(cause)
+            self.prove_life()
+            try:
+                await asyncio.wait_for_ms(modem.up.wait(), 1000)
+            except asyncio.TimeoutError:
+                pass
 
     def _came_up(self, session):
         self.session = session

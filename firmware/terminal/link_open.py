@@ -1,9 +1,8 @@
-"""The way to a session: data call, clock, name, TCP, TLS, MQTT, subscription; and why it is not there.
+"""The way to a session: clock, name, TCP, TLS, MQTT, subscription; and why it is not there.
 
 The other half of `link`, borrowed for each attempt; every step bounded.
 """
 
-import asyncio
 import time
 
 from micropython import const
@@ -23,7 +22,6 @@ _DEAF_TIMES = const(3)  # attempts without any peer before the modem is asked to
 async def open_stream(link):
     """Return (the stream to the platform, None), or (None, the cause why there is none)."""
     try:
-        await _wait_for_modem(link)
         if not await _has_clock(link):
             return None, "clock_unknown"
         return await _open(link), None
@@ -40,19 +38,6 @@ def _no_route(link):
         link._deaf = 0
         link._modem.complain()
     return "no_route"
-
-
-async def _wait_for_modem(link):
-    modem = link._modem
-    while not modem.up.is_set():
-        cause = link.modem_cause()
-        if cause and cause != link.cause:
-            link.down(cause)
-        link.prove_life()
-        try:
-            await asyncio.wait_for_ms(modem.up.wait(), 1000)
-        except asyncio.TimeoutError:
-            pass
 
 
 async def _has_clock(link):
@@ -72,7 +57,10 @@ async def _open(link):
     if not config.tls:
         return sock
     try:
-        return await borrow("tls_open").wrap(sock, config.host, _contents(config.ca_file), _TLS_MS)
+        way = borrow("tls_open")
+        authorities = _contents(config.ca_file)
+        link.room = None  # from here on all that is asked of the heap is for TLS
+        return await way.wrap(sock, config.host, authorities, _TLS_MS)
     except BaseException:
         await link.close(sock)
         raise

@@ -9,7 +9,6 @@ from terminal import protocol
 from terminal.borrow import borrow
 
 _TEXT_MAX = const(1024)  # of an address or a token
-_KEPT = ("day", "used_b", "asked", "failed", "owed")  # as in upgrade
 _UPGRADES = ("firmware_upgrade", "software_upgrade", "firmware_upgrade_v2", "software_upgrade_v2")
 
 
@@ -76,9 +75,9 @@ def begin(herald, by, url, token=None):
     if slots.running()[1] or state.get("phase") in ("ready", "trial"):
         return 500, "upgrading"
     if state.get("phase") != "fetch" or state.get("url") != url:
-        state = {name: state[name] for name in _KEPT if name in state}
+        state = slots.kept(state)
         state.update({"phase": "fetch", "by": by, "url": url})
-    state["token"] = token
+    slots.keep_token(herald.parts.store._nvs, url, token)
     slots.save_state(state)
     herald.is_ordered = True
     return 200, "upgrade"

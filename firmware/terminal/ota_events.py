@@ -15,8 +15,10 @@ _CODES = {
     "no_room": 5,
     "unreachable": 6,
     "denied": 6,
+    "address": 6,
     "wrong_board": 8,
     "wrong_micropython": 8,
+    "no_partition": 8,
     "no_memory": 9,
     "flash": 10,
 }

@@ -18,18 +18,18 @@ class Position:
     modem: has gnss_fix() and cell_location(). failure: what they raise, with a `code`. clock: `terminal.clock.Clock`, told the
     time by the satellites while nobody else has. config: coordinates, position_period_s (a report at least so often),
     position_move_m (and whenever the terminal has moved further). moment: returns now as `protocol.stamped` takes it. report:
-    takes the stamped content of an EF. is_powered: returns whether the welder has power; then the cell is not asked, since that
+    takes the stamped content of an EF. lock: has powered, whether the welder has power; then the cell is not asked, since that
     may keep the modem from telling of an order to stop for half a minute.
     """
 
-    def __init__(self, modem, failure, clock, config, moment, report, is_powered):
+    def __init__(self, modem, failure, clock, config, moment, report, lock):
         self._modem = modem
         self._failure = failure
         self._clock = clock
         self._config = config
         self._moment = moment
         self._report = report
-        self._is_powered = is_powered
+        self._lock = lock
         self._place = None  # as last reported
         self._due_s = 0
 
@@ -46,7 +46,7 @@ class Position:
         if fix and not borrow("places").is_fix(fix):
             fix, why = None, "pseudo_fix"
         cell = None
-        is_due = self._clock.now_s() >= self._due_s and (fix or not self._is_powered())
+        is_due = self._clock.now_s() >= self._due_s and (fix or not self._lock.powered)
         if is_due and not fix:
             cell, no_cell = await self._ask(self._modem.cell_location)
             why = "gnss %s, cell %s" % (why or "no_fix", no_cell or "no_place")

@@ -1,4 +1,4 @@
-"""How the interlock begins: its settings' table, its attributes, and what its records put back. Borrowed at the boot.
+"""How the interlock begins: its attributes and what its records put back. Borrowed at the boot.
 
 The other half of `interlock` and `records`: it alone sets their private attributes from outside. Times are whole seconds since
 boot. A record that is not intact is not read at all.
@@ -9,38 +9,14 @@ import struct
 
 from micropython import const
 
+from terminal.borrow import borrow
 from terminal.records import STATES
 
-# (name, default, low, high), in seconds; those in MAY_BE_OFF take 0 as well
-SETTINGS = (
-    ("fail_open_after_s", 600, 180, 86400),
-    ("link_stable_s", 30, 5, 600),
-    ("handover_idle_s", 120, 10, 3600),
-    ("handover_max_s", 900, 60, 7200),
-    ("idle_lock_s", 1800, 300, 14400),
-    ("authorised_max_s", 43200, 3600, 86400),
-    ("emergency_max_s", 43200, 3600, 86400),
-    ("resume_within_s", 60, 0, 600),
-    ("command_max_age_s", 120, 20, 3600),
-    ("switch_min_interval_s", 2, 0, 30),
-)
-MAY_BE_OFF = ("idle_lock_s",)
-# every cause of being down but for _NEVER_COUNT, which are no outage whatever the configuration says
-OUTAGE_CAUSES = (
-    "modem_dead",
-    "no_sim",
-    "sim_pulled",
-    "no_signal",
-    "no_registration",
-    "no_data_call",
-    "no_route",
-    "untrusted",
-    "clock_unknown",
-    "no_answer",
-)
+_LIMITS = borrow("limits")
+# whatever the configuration says, these are no outage
 _NEVER_COUNT = ("refused", "taken_over")
 
-_RESUME_WITHIN_S = const(7)  # a row of SETTINGS
+_RESUME_WITHIN_S = const(7)  # a row of limits.SETTINGS
 _GOES_ON_S = const(60)  # a wait for an emergency goes on over a reset that took no longer
 _RESUMES = const(3)  # at most so many resumes ...
 _RESUME_WINDOW_S = const(600)  # ... in so many seconds
@@ -77,8 +53,8 @@ def boot(lock, now_s, kept=None, volatile=None, elapsed_s=None, firmware_failed=
 
 def _set(lock):
     """Take the settings the machine was made with."""
-    lock._settings = tuple([lock._settings.get(row[0], row[1]) for row in SETTINGS])
-    causes = OUTAGE_CAUSES if lock._causes is None else lock._causes
+    lock._settings = tuple([lock._settings.get(row[0], row[1]) for row in _LIMITS.SETTINGS])
+    causes = _LIMITS.OUTAGE_CAUSES if lock._causes is None else lock._causes
     lock._causes = tuple([cause for cause in causes if cause not in _NEVER_COUNT])
 
 

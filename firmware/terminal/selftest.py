@@ -16,13 +16,15 @@ from micropython import const
 from modem.at import ModemError
 from modem.channel import wait_for
 from terminal.borrow import borrow
-from terminal.protocol import Malformed, decode, stamped
+from terminal.protocol import stamped
 
 _CLICK_MS = const(300)  # heard, and long enough for a contactor
 _CONTACT_MS = const(500)  # as in guard
 _LOOK_MS = const(20)
 _PLACE_MS = const(30000)
 _SPEECH_MS = const(15000)
+_SPEECHES = const(10)
+_AGAIN_MS = const(1000)
 _TIME_MS = const(15000)
 _HEAP_LEAST_B = const(16384)
 _FLASH_LEAST_B = const(65536)
@@ -38,6 +40,7 @@ def run(up_s=90, rsrp_least_dbm=_RSRP_LEAST_DBM):
     """
     parts = borrow("start").begin()
     parts.store.mark_intent("selftest")
+    borrow("slots").excuse(parts.store._nvs)
     asyncio.run(_alone(parts, up_s, rsrp_least_dbm))
 
 
@@ -77,28 +80,19 @@ def _tell(part, is_ok, detail):
     _log("selftest " + json.dumps([part, "none" if is_ok is None else "ok" if is_ok else "fail", detail]))
 
 
-def order(command, herald):
-    """Test a terminal in service when a stop says so in its content: "self_test": true. The rows are reported.
+def order(herald):
+    """Test a terminal in service, after a stop that asked for it. The rows are reported.
 
-    command: as the profile gives it. One test at a time; what is no such order, or comes while the welder has power, is none.
+    One test at a time; what comes while the welder has power is none.
     """
-    try:
-        if not isinstance(command, dict):
-            command = decode(command)
-        content = command.get("content")
-        if isinstance(content, str):
-            content = decode(content)
-    except Malformed:
-        return
-    is_asked = isinstance(content, dict) and content.get("self_test") is True
-    if is_asked and not herald.parts.guard.interlock.powered and not herald.is_testing:
+    if not herald.parts.guard.interlock.powered and not herald.is_testing:
         herald.is_testing = True
         asyncio.create_task(_in_service(herald))
 
 
 async def _in_service(herald):
     """Test all but the relay, for nobody is there to see the welder powered."""
-    rows = [["relay", "none", "in service"]]
+    rows = []
 
     def tell(part, is_ok, detail):
         rows.append([part, "none" if is_ok is None else "ok" if is_ok else "fail", detail])
@@ -107,6 +101,8 @@ async def _in_service(herald):
         await _parts(herald.parts, herald.modem, _RSRP_LEAST_DBM, tell)
     finally:
         herald.is_testing = False
+        # by now the contact has settled, and been read often enough to be believed
+        tell("relay", None, "in service, contact %s" % herald.parts.guard.relay.contact())
         herald.desk.report(stamped({"self_test": rows}, herald.desk.moment()))
 
 
@@ -119,7 +115,7 @@ async def _parts(parts, modem, rsrp_least_dbm, tell):
     tell("clock", *await _ask(modem.network_time_ms(), _TIME_MS))
     await _position(modem, tell)
     if parts.config.voice and parts.board.get("voice", True):
-        tell("voice", *await _ask(modem.say(_WORDS), _SPEECH_MS, "said"))
+        tell("voice", *await _speech(modem))
     else:
         tell("voice", None, None)
     try:
@@ -134,6 +130,16 @@ async def _parts(parts, modem, rsrp_least_dbm, tell):
         await asyncio.sleep_ms(_LOOK_MS)
         welding = parts.guard.relay.welding()
     tell("welding", None if welding is None else parts.guard.interlock.powered or not welding, welding)
+
+
+async def _speech(modem):
+    """Speak as soon as whoever speaks now, of the stop, has done."""
+    for _ in range(_SPEECHES):
+        answer = await _ask(modem.say(_WORDS), _SPEECH_MS, "said")
+        if answer[1] != "busy":
+            break
+        await asyncio.sleep_ms(_AGAIN_MS)
+    return answer
 
 
 async def _position(modem, tell):

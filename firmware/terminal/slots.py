@@ -3,7 +3,8 @@
 The root is what was flashed by cable; "a" and "b" are written by upgrades in turn, never the one that runs. `slot` is what boot.py
 reads: "a", or "b a" for b on trial with a before it; it is replaced as a whole. A slot holds main.py, lib/ and `bundle`, the
 verified beginning of the release it was written from. The state of an upgrade is in `upgrade.json`. NVS has the crashes of a trial
-(`trial`) and the seconds it has served (`trial_s`).
+(`trial`), the seconds it has served (`trial_s`) and, while an order is fetched, its token (`ota_token`): beside the device's
+secret, not in a file.
 """
 
 import hashlib
@@ -17,12 +18,15 @@ from terminal.store import get_blob
 ROOT = "."
 _STATE = "upgrade.json"
 _POINTER = "slot"
+_KEPT = ("day", "used_b", "asked", "failed", "owed", "text", "numbers")  # of the state, when an order has ended
 _OURS = ("lib", "main.py")  # of the root, what a release has too
 _DIRECTORY = const(0x4000)
 _CHUNK_B = const(512)
 _RETIRED_B = const(64)
 _KEY_ID_B = const(8)
 _STATE_B = const(4096)
+_TOKEN_B = const(1032)
+_ADDRESS_B = const(8)
 _NOT_YET = const(-1)  # boots of a trial that has not begun
 
 
@@ -42,11 +46,15 @@ def spare(slot):
     return "b" if slot == "a" else "a"
 
 
-def begin_trial(nvs, slot, before):
-    """From the next boot on run this slot, on trial. Raises OSError; then nothing has changed."""
+def clear_trial(nvs):
+    """Nothing of a trial before counts: to be done before it is noted that one begins. Raises OSError."""
     nvs.set_i32("trial", _NOT_YET)
     nvs.set_i32("trial_s", 0)
     nvs.commit()
+
+
+def begin_trial(slot, before):
+    """From the next boot on run this slot, on trial. Raises OSError; then nothing has changed."""
     rewrite(_POINTER, ("%s %s" % (slot, before)).encode())
 
 
@@ -87,6 +95,48 @@ def load_state():
 def save_state(state):
     """Keep the upgrade's state. Raises OSError."""
     rewrite(_STATE, json.dumps(state).encode())
+
+
+def kept(state):
+    """Return what of an upgrade's state outlives its order."""
+    return {name: state[name] for name in _KEPT if name in state}
+
+
+def keep_token(nvs, url, token):
+    """Keep the token (text, None for none) of an order until forget_token(); it counts for that address alone. Raises OSError."""
+    if token is None:
+        return forget_token(nvs)
+    nvs.set_blob("ota_token", _mark(url) + token.encode())
+    return nvs.commit()
+
+
+def token_for(nvs, url):
+    """Return the token of the order that named this address, or None. Raises OSError."""
+    kept = get_blob(nvs, "ota_token", _TOKEN_B)
+    return kept[_ADDRESS_B:].decode() if kept and kept[:_ADDRESS_B] == _mark(url) else None
+
+
+def forget_token(nvs):
+    """Let go of the token, if there is one. What cannot be erased now is tried again by the next round."""
+    try:
+        nvs.erase_key("ota_token")
+        nvs.commit()
+    except OSError:
+        pass  # most often there is none
+
+
+def _mark(url):
+    return hashlib.sha256(url.encode()).digest()[:_ADDRESS_B]
+
+
+def excuse(nvs):
+    """The reset that follows is wanted: boot.py counts it against a release on trial, which was given one less before."""
+    if running()[1]:
+        try:
+            nvs.set_i32("trial", max(_NOT_YET, nvs.get_i32("trial") - 1))
+            nvs.commit()
+        except OSError:
+            pass  # where nobody can count, the release before comes back in any case
 
 
 def retired(nvs):
@@ -135,15 +185,18 @@ def listing(slot, directory=""):
     return found
 
 
-def emptying(slot, keep=()):
-    """Remove a slot's files but those to keep, a generator that yields after each; directories stay."""
-    try:
-        found = listing(slot)
-    except OSError:
-        return
-    for name in found:
-        if name not in keep:
-            os.remove(slot + "/" + name)
+def emptying(directory, keep=(), under=""):
+    """Remove a slot's files but those to keep, and what directories are empty then: a generator that yields after each."""
+    for name, kind, *_ in list(os.ilistdir(directory)):
+        path = directory + "/" + name
+        if kind == _DIRECTORY:
+            yield from emptying(path, keep, under + name + "/")
+            try:
+                os.rmdir(path)
+            except OSError:
+                pass  # something of it is kept
+        elif under + name not in keep:
+            os.remove(path)
             yield
 
 

@@ -1,8 +1,8 @@
 """Keeps the tasks alive, and the watchdog fed only while they are.
 
 Owns the named tasks, the count of their deaths and the only call to the watchdog. A task that dies is
-reported and started again after a wait; a vital one that dies three times in a minute resets the board, an
-optional one is switched off. A task that has not proved life within its own period is hung: it is cancelled
+reported and started again after a wait; a vital one that dies three times in a minute (for want of memory: in ten) resets the
+board, an optional one is switched off. A task that has not proved life within its own period is hung: it is cancelled
 and counts as dead. Where a reset would not help, a vital task is tried again for ever instead. Times are seconds since boot.
 
 A full heap must not end the watch: what is done about a death needs no memory that can fail, or does without.
@@ -16,6 +16,7 @@ from micropython import const
 _STEP_MS = const(50)  # one look at the loop's punctuality; what holds the loop longer than this is seen
 _DEATHS = const(3)
 _MINUTE_S = const(60)
+_STARVED_S = const(600)  # want of memory shows late in a life, after a log-in or a restart of the modem, and only a reset ends it
 _FIRST_WAIT_S = const(1)
 _LAST_WAIT_S = const(60)  # the wait of an optional task that dies now and then
 _DYING_S = const(5)  # how long a cancelled task may take to clean up before it is given up
@@ -56,20 +57,26 @@ class Entry:
         self._silent_s += 1
         return self.period_s is not None and self._silent_s > self.period_s
 
-    def died(self, now_s, hung=False):
-        """The task ended. Returns True when this was once too often: it is off then, else it waits to be started."""
+    def died(self, now_s, hung=False, starved=False):
+        """The task ended; starved: for want of memory. Returns True when this was once too often: it is off then, else it waits
+        to be started.
+        """
         deaths = self._died_s
         deaths.append(now_s)
         if len(deaths) > _DEATHS:
             deaths.pop(0)
         # a hung task takes its period to be found: three in a row must fit into the window
-        window_s = _MINUTE_S + (_DEATHS * (self.period_s + _DYING_S) if hung else 0)
+        window_s = _STARVED_S if starved else _MINUTE_S
+        if hung:
+            window_s += _DEATHS * (self.period_s + _DYING_S)
         if now_s - deaths[0] > window_s:
             self._wait_s = _FIRST_WAIT_S
         elif len(deaths) == _DEATHS and self.vital is not None:
             self.state = _OFF
             return True
         self.state = _WAITING
+        if starved and not self.vital:
+            self._wait_s = _LAST_WAIT_S  # until who needs the memory more has done with it
         self.due_s = now_s + self._wait_s
         self._wait_s = min(self._wait_s * 2, _LAST_WAIT_S)
         return False
@@ -122,7 +129,7 @@ class Supervisor:
                 except MemoryError:
                     # it could not be started; a reset in time is better than the watchdog's, which is too late to resume
                     self.make_room()
-                    if entry.died(self._clock.now_s()):
+                    if entry.died(self._clock.now_s(), starved=True):
                         self._give_up(entry)
                 if entry.vital and entry.state:
                     if entry.state == _OFF:
@@ -160,17 +167,19 @@ class Supervisor:
 
     async def _live(self, entry):
         text = "ended"
+        starved = False
         try:
             await entry.start()
         except asyncio.CancelledError:
             text = "hung" if entry.state == _DYING else "cancelled"
         except Exception as error:
+            starved = isinstance(error, MemoryError)
             text = self._note(error)
         if entry.state == _OFF:
             return  # given up already
         hung = entry.state == _DYING
         self.counters["deaths"] += 1
-        too_often = entry.died(self._clock.now_s(), hung)
+        too_often = entry.died(self._clock.now_s(), hung, starved)
         self._report(entry.name, "hung" if hung else "died", text)
         if too_often:
             self._give_up(entry)

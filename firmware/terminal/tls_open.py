@@ -56,9 +56,12 @@ class _Watch:
 
     def end(self):
         """From now on nothing of ours stands in the way of the data."""
-        if self._stream:
-            del self._stream.readinto
-            del self._stream.write
+        stream = self._stream
+        if stream:
+            # an object that lost an attribute keeps its value: ours would keep all of this module
+            stream.readinto = stream.write = None
+            del stream.readinto
+            del stream.write
             self._stream = None
 
     def _readinto(self, buffer):
@@ -109,16 +112,16 @@ class _Watch:
             self._over()
 
 
-async def wrap(sock, hostname, authorities, timeout_ms):
+async def wrap(sock, hostname, authorities, timeout_ms, secure=None):
     """Return a Tls over a connected Socket after a verified handshake.
 
     hostname: text, as in the certificate. authorities: bytes of the trusted CAs, PEM or DER; None: anybody is believed, for what
-    is proved in another way. Raises
-    Untrusted, OSError (ETIMEDOUT after timeout_ms) or what the socket raises; the socket stays the caller's.
+    is proved in another way. secure(stream, hostname): puts mbedTLS onto the socket's stream, where the caller has that other way.
+    Raises Untrusted, OSError (ETIMEDOUT after timeout_ms) or what the socket raises; the socket stays the caller's.
     """
     gc.collect()  # mbedTLS wants 16 KiB in one piece
     stream = sock.stream
-    tls = Tls(sock, _secured(stream, hostname, authorities))
+    tls = Tls(sock, secure(stream, hostname) if secure else _secured(stream, hostname, authorities))
     authorities = None  # mbedTLS has them
     watch = _Watch(stream)
     try:

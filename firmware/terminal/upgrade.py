@@ -2,7 +2,8 @@
 
 Owns the state in `upgrade.json`, of which nothing is kept in memory between two rounds: a cut, a reset or a week between them
 changes nothing. phase: "fetch", an order is being carried out; "ready", the release is whole in its slot and waits until the
-interlock is LOCKED; "trial", it was switched to; none, nothing is under way. The relay is never touched. Times are seconds.
+interlock is LOCKED; "trial", it was switched to; none, nothing is under way. What is other for a whole image of MicroPython is in
+`image`. The relay is never touched. Times are seconds.
 """
 
 import gc
@@ -27,8 +28,7 @@ _DAY_S = const(86400)
 _ZONE_S = const(28800)  # ota_hour is China's time
 _SPREAD_S = const(3000)  # within that hour terminals ask one after the other
 _SWITCHES = const(3)
-_KEPT = ("day", "used_b", "asked", "failed", "owed", "text")  # of the state, when an order has ended
-_MODULES = ("bundle", "fetch", "http", "landing", "slots")
+_MODULES = ("bundle", "fetch", "http", "image", "landing", "slots")
 
 
 async def carry_on(herald, waited_s):
@@ -60,15 +60,17 @@ class Round:
         self.nvs = herald.parts.store._nvs
         self.state = slots.load_state()
         self.slot, self._before = slots.running()
-        self.config = borrow("config").load()[0]
+        self.config = herald.parts.config
 
     async def run(self):
         """Do what the phase wants; return the seconds until the next look."""
         if "owed" in self.state and self.herald.link.session:
             await self._pay()
         phase = self.state.get("phase")
+        if phase != "fetch":
+            slots.forget_token(self.nvs)
         if self._before or phase == "trial":
-            return self._try_out()
+            return await self._try_out()
         if phase == "ready":
             return await self._switch()
         if phase == "fetch":
@@ -97,13 +99,15 @@ class Round:
         is_news = not (state.get("by") == "hour" and reason in ("older", "repeated"))
         if is_news:
             self.tell_all(what, reason)
-        kept = {name: state[name] for name in _KEPT if name in state}
+        kept = slots.kept(state)
         if state.get("by") == "iotda":
             kept["owed"] = [what, reason]
         if what == "rolled_back":
             kept["failed"] = state.get("version")
         if what == "confirmed":
             kept["text"] = state.get("next_text")
+            place = "image" if "image" in state else self.slot
+            kept["numbers"] = dict(state.get("numbers") or {}, **{place: state.get("version")})
         self.state = kept
         slots.save_state(kept)
         return _NEXT_S
@@ -147,31 +151,45 @@ class Round:
 
     async def _switch(self):
         """Restart into the release, when no welder is powered and none can be."""
-        if not self._is_locked():
-            return _WAIT_S
-        await self.herald.link.leave("upgrade")
-        if not self._is_locked():
+        if "image" in self.state:
+            return await borrow("image").switch(self)
+        if not await self.leave():
             return _WAIT_S
         state = self.state
         state["switches"] = state.get("switches", 0) + 1
         if state["switches"] > _SWITCHES:
             return self.finish("failed", "flash")
+        slots.clear_trial(self.nvs)
         state["phase"] = "trial"
         slots.save_state(state)
-        slots.begin_trial(self.nvs, state["slot"], self.slot)
+        slots.begin_trial(state["slot"], self.slot)
+        return self.restart()
+
+    async def leave(self):
+        """Leave the session where no welder is powered and none can be; return whether that is so at its end too."""
+        if not self.is_locked():
+            return False
+        await self.herald.link.leave("upgrade")
+        return self.is_locked()
+
+    def restart(self):
+        """Restart as it was wanted."""
         self.parts.store.mark_intent("upgrade")
         return machine.reset()  # from where nothing returns
 
-    def _is_locked(self):
+    def is_locked(self):
+        """Return whether no welder is powered, nor can be without an order."""
         guard = self.parts.guard
         return guard.interlock.state == "LOCKED" and not guard.relay.powered
 
-    def _try_out(self):
+    async def _try_out(self):
         """Count what the release on trial has served; or find that it has failed."""
         state = self.state
+        if "image" in state:
+            return borrow("image").try_out(self)
         if self._before is None:
             if self.slot == state.get("slot"):
-                return self._prove()
+                return self.prove()
             if self._has_not_begun():
                 state["phase"] = "ready"
                 slots.save_state(state)
@@ -181,13 +199,18 @@ class Round:
             state.update({"phase": "trial", "slot": self.slot, "is_told": True})
             self.tell_all("trial")
             slots.save_state(state)
-        link = self.herald.link
-        if link.cause is None:
-            served_s = min(self._waited_s, time.ticks_diff(time.ticks_ms(), link.began) // 1000)
-            if slots.served(self.nvs, served_s) >= self.config.trial_s:
-                slots.confirm(self.slot)
-                return self._prove()
+        if self.has_served():
+            slots.confirm(self.slot)
+            return self.prove()
         return _WAIT_S
+
+    def has_served(self):
+        """Add what was served with a session since the last look; return whether the sum is enough. Raises OSError."""
+        link = self.herald.link
+        if link.cause is not None:
+            return False
+        served_s = min(self._waited_s, time.ticks_diff(time.ticks_ms(), link.began) // 1000)
+        return slots.served(self.nvs, served_s) >= self.config.trial_s
 
     def _has_not_begun(self):
         """Return whether the power went before the file `slot` was written."""
@@ -196,7 +219,7 @@ class Round:
         except OSError:
             return False
 
-    def _prove(self):
+    def prove(self):
         """The release is confirmed: what it retires counts no longer."""
         retires = self.state.get("retires")
         if retires:

@@ -9,7 +9,7 @@ import time
 from rich.console import Console
 
 from hanma import toolchain
-from host_tests.benchmarks import command, figures, login, loop, service, size
+from host_tests.benchmarks import command, figures, login, loop, provision, service, signature, size, upgrade
 
 # group -> what measures it, given a directory of its own
 GROUPS = {
@@ -21,17 +21,23 @@ GROUPS = {
     "block": service.block,
     "air": service.air,
     "size": size.measure,
+    "provision": provision.measure,
+    "upgrade": upgrade.measure,
+    "signature": signature.measure,
 }
 _EPILOG = """
 groups:
-  command  orders over the modem: published by the platform to the edge in the pin log, both unix microseconds
-  socket   the same order over a plain socket: our Session, and umqtt.simple's own blocking loop
-  login    power-on to log-in acknowledged, in real time; the minimum is reckoned from the simulator's own delays
-  loop     the longest step of the asyncio loop through a TLS handshake and a flood of orders
-  heap     an hour in virtual time on the 32-bit port; simulator, broker and stand-ins measured alone and subtracted
-  block    the largest free block where TLS starts, on the 32-bit port in the smallest heap in which that works
-  air      IP bytes under TLS, counted at the simulator's socket over an hour in virtual time
-  size     the staged tree, and what of it is loaded after the log-in
+  command    orders over the modem: published by the platform to the edge in the pin log, both unix microseconds
+  socket     the same order over a plain socket: our Session, and umqtt.simple's own blocking loop
+  login      power-on to log-in acknowledged, in real time; the minimum is reckoned from the simulator's own delays
+  loop       the longest step of the asyncio loop through a TLS handshake and a flood of orders
+  heap       an hour in virtual time on the 32-bit port; simulator, broker and stand-ins measured alone and subtracted
+  block      the largest free block where TLS starts, on the 32-bit port in the smallest heap in which that works
+  air        IP bytes under TLS, counted at the simulator's socket over an hour in virtual time
+  size       the staged tree, and what of it is loaded after the log-in
+  provision  a virtual board through mpremote's transport: fresh, and again when nothing differs; bytes counted on the pty
+  upgrade    a whole release and a difference over the simulated modem at 115200 baud, in real time
+  signature  a bundle's signature checked in MicroPython, and by cryptography
 
 The last line is one JSON object with every figure. A figure that cannot be had here is null, and the reason is told.
 """
@@ -41,7 +47,7 @@ def arguments():
     """Return the parsed command line."""
     parser = argparse.ArgumentParser(
         prog="python -m host_tests.benchmarks",
-        description="Figures of the whole terminal: a table, then one line of JSON. About four minutes.",
+        description="Figures of the whole terminal: a table, then one line of JSON. About seven minutes.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from host_tests.benchmarks import figures, wire
+from host_tests.benchmarks import figures, signature, wire
 from host_tests.sim import mqtt_packets
 
 PROMISED = {
@@ -29,6 +29,23 @@ PROMISED = {
     "loop_hold_max_ms",
     "flood_steps",
     "flood_step_cpu_ms",
+    "provision_s",
+    "provision_b",
+    "provision_wire_s",
+    "provision_again_s",
+    "provision_again_b",
+    "provision_again_wire_s",
+    "upgrade_s",
+    "upgrade_b",
+    "upgrade_wire_s",
+    "upgrade_ratio",
+    "upgrade_diff_s",
+    "upgrade_diff_b",
+    "upgrade_diff_wire_s",
+    "upgrade_diff_ratio",
+    "signature_check_ms",
+    "signature_check_32bit_ms",
+    "signature_cryptography_ms",
 }
 
 
@@ -55,6 +72,14 @@ def test_an_exchange_takes_ten_bit_times_a_byte():
     notice, read, header, record, ok = wire.receive(b"abc", b"AT+CIPRXGET=2,0,1024")
     assert header == b"\r\n+CIPRXGET: 2,0,3,0\r\n"
     assert (notice, read, record, ok) == (b"\r\n+CIPRXGET: 1,0\r\n", b"AT+CIPRXGET=2,0,1024\r", b"abc", b"\r\nOK\r\n")
+
+
+def test_a_figure_that_a_group_measures_has_its_place_in_the_table(tmp_path):
+    assert set(signature.measure(tmp_path / "signature")) <= set(figures.FIGURES)
+
+
+def test_the_bytes_of_a_bundle_take_ten_bit_times_each():
+    assert wire.seconds(11520) == pytest.approx(1)
 
 
 def test_percentiles_are_values_that_were_measured():

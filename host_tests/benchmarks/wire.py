@@ -10,6 +10,11 @@ def milliseconds(*pieces):
     return sum(len(piece) for piece in pieces) * _BITS * 1000 / BAUD
 
 
+def seconds(count):
+    """Return how long so many bytes are on the wire."""
+    return count * _BITS / BAUD
+
+
 def publish_packet(topic, payload):
     """Return the MQTT PUBLISH, QoS 1, that carries payload to topic."""
     body = len(topic).to_bytes(2, "big") + topic + b"\x00\x01" + payload

@@ -25,6 +25,7 @@ _OPTIONS = (
     ("--build", str, BUILD, "MicroPython's name of the board"),
     ("--version", str, None, "the firmware's version text, as in its banner (default: the interpreter's own)"),
     ("--partitions", str, str(partitions.STOCK), "CSV file of the partition table, for a new flash"),
+    ("--frozen", str, None, "what an image with a boot path of its own has frozen in, a directory (as boards/frozen)"),
     ("--heap", str, None, "MicroPython's heap (default: the interpreter's own)"),
     ("--time-factor", int, 1, "the board's seconds in one real second"),
     ("--control", int, 0, "the control channel's TCP port (default: any)"),
@@ -58,6 +59,8 @@ def build(loop, options):
         "HANMA_VERSION": version,
         "HANMA_UNIQUE_ID": options.identity,
     }
+    if options.frozen:
+        env["HANMA_FROZEN"] = str(pathlib.Path(options.frozen).resolve())
     return Shell(
         loop,
         pathlib.Path(options.directory),

@@ -21,7 +21,7 @@ class Cable:
     def __init__(self, loop, path, on_data, on_room):
         self.path = pathlib.Path(path)
         self.pts = None
-        self.received = 0  # bytes from the computer, ever
+        self.received = self.sent = 0  # bytes from and to the computer, ever
         self._loop, self._on_data, self._on_room = loop, on_data, on_room
         self._master = None
         self._waiting = collections.deque()
@@ -129,6 +129,7 @@ class Cable:
             with contextlib.suppress(BlockingIOError):
                 count = os.write(self._master, data)
             self._waiting_b -= count
+            self.sent += count
             if count < len(data):
                 self._waiting.appendleft(data[count:])
                 self._loop.add_writer(self._master, self._send)

@@ -31,6 +31,7 @@ class BoardControl(JsonLines):
             "raw": console.is_raw,
             "pts": self._cable.pts,
             "received": self._cable.received,
+            "sent": self._cable.sent,
             "writes_left": chip.writes_left(),
             "failure": chip.failure,
         }

@@ -17,6 +17,10 @@ _FAT = 0x81
 _TYPES = {"app": APP, "data": DATA}
 _SUBTYPES = {"factory": FACTORY, "ota": OTA_DATA, "phy": 0x01, "nvs": 0x02, "coredump": 0x03, "fat": _FAT, "spiffs": 0x82}
 _SUBTYPES["littlefs"] = 0x83
+_TABLE_AT, _SECTOR = 0x8000, 0x1000
+_APP_ALIGNMENT = 0x10000
+_OTA_DATA_B = 0x2000
+_LABEL_MOST = 15  # of 16 bytes, ended by a zero
 _UNITS = {"K": 1 << 10, "M": 1 << 20}
 
 
@@ -56,6 +60,29 @@ def _number(text):
     if text[-1].upper() in _UNITS:
         return int(text[:-1], 0) * _UNITS[text[-1].upper()]
     return int(text, 0)
+
+
+def flaws(table, flash_b):
+    """Return what esp-idf's gen_esp32part.py would refuse in a table for a flash of this size, as sentences."""
+    found = []
+    labels = [part["label"] for part in table]
+    ota_data = [part for part in table if (part["type"], part["subtype"]) == (DATA, OTA_DATA)]
+    if len(labels) != len(set(labels)) or any(len(label) > _LABEL_MOST for label in labels):
+        found.append("labels are not unique, or longer than 15 characters")
+    if len(ota_data) > 1 or any(part["size"] != _OTA_DATA_B for part in ota_data):
+        found.append("there is more than one otadata, or it has not 0x2000 bytes")
+    if any(part["subtype"] & 0xF0 == OTA_0 and part["type"] == APP for part in table) and not ota_data:
+        found.append("OTA slots without otadata")
+    end = _TABLE_AT + _SECTOR
+    for part in sorted(table, key=lambda part: part["address"]):
+        if part["address"] % (_APP_ALIGNMENT if part["type"] == APP else _SECTOR) or part["size"] % _SECTOR:
+            found.append(f"{part['label']} is not aligned")
+        if part["address"] < end:
+            found.append(f"{part['label']} overlaps what is before it")
+        end = part["address"] + part["size"]
+    if end > flash_b:
+        found.append(f"it ends at 0x{end:x}, behind the flash")
+    return found
 
 
 def blank(table, flash_b=FLASH_B):

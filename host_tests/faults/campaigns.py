@@ -1,4 +1,4 @@
-"""The table of the whole-terminal scenes: the world of each, and how one is run with any copy of the firmware."""
+"""The table of the whole-terminal scenes: the world of each, and how one (or a life, see `lives`) is run with any firmware."""
 
 import dataclasses
 import json
@@ -8,7 +8,7 @@ import sys
 import tempfile
 
 from hanma import stage
-from host_tests.faults import mutation, scenes
+from host_tests.faults import children, lives, mutation, scenes
 from host_tests.system.harness import ROOT, World
 
 _SCENE_S = 200  # host seconds after which a scene is given up
@@ -68,17 +68,22 @@ def staged(firmware, out, source):
 
 
 def run(name, tree=None, firmware=None):
-    """Play a scene and return its findings as a dict. tree: staged from firmware/, else firmware (a copy of it) is staged."""
+    """Play a scene or a life and return its findings as a dict.
+
+    tree: staged from firmware/, else firmware (a copy of it) is staged. Raises children.Interrupted.
+    """
     with tempfile.TemporaryDirectory(prefix="hanma-faults-") as directory:
         place = pathlib.Path(directory)
-        plants = SCENES[name].plants
+        plants = SCENES[name].plants if name in SCENES else ()
         if plants or tree is None:
             copy = mutation.copy(place / "firmware", plants, firmware)
             tree = staged(copy, place / "tree", source=True)
+        if name in lives.LIVES:
+            return lives.run(name, tree, place)
         options = {"scene": name, "tree": str(tree), "directory": str(place / "world")}
         command = [sys.executable, "-m", "host_tests.faults.scene_job", json.dumps(options)]
         try:
-            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=_SCENE_S, check=False)
+            done = children.run(command, _SCENE_S, cwd=ROOT)
             return json.loads(done.stdout.splitlines()[-1])
         except (subprocess.TimeoutExpired, IndexError, ValueError) as error:
             return {"found": [["unrecovered", "broke_down", repr(error)]]}

@@ -25,7 +25,7 @@ def _outbox(options, tally):
     elif kind == "random":
         sweep_outbox.random_runs(make, tally, options["seed"], options["runs"])
     else:
-        sweep_outbox.damage(make, tally, options.get("stride", 3))
+        sweep_outbox.damage(make, tally, options.get("stride", 1))
 
 
 def _config(options, tally):
@@ -43,7 +43,7 @@ def _records(options, tally):
 def _upgrade(options, tally):
     from host_tests.faults import sweep_upgrade
 
-    sweep_upgrade.sweep(tally, options["stride"])
+    sweep_upgrade.sweep(tally, options)
 
 
 _SWEEPS = {"outbox": _outbox, "config": _config, "records": _records, "upgrade": _upgrade}

@@ -169,7 +169,7 @@ def ban_and_power_cut(world, findings):
 
 
 def _stays_unpowered(world, findings, name):
-    world.terminal_passes(_WAIT_S + 100)
+    world.terminal_passes(_WAIT_S + 200)  # the terminal takes up to 80 s to find out
     findings.unless(not was_powered_since(world, 0), RELAY, name, world.relay_edges())
     world.sim.call("network", up=True)
     online(world, findings, 2)
@@ -230,11 +230,12 @@ def power_cut_at_work(world, findings):
     settled = comes(lambda: not truth.unreported(changes(world), world.platform.events()))
     findings.unless(settled, LOST, "report_lost", world.story())
     felt = len(changes(world))
-    for boot in range(3):
+    for _ in range(3):
         world.chip.press_reset()
-        if boot < 2:
-            comes(lambda: world.chip.feeds)
-    if not online(world, findings, 2):
+        feeds = world.chip.feeds
+        comes(lambda feeds=feeds: world.chip.feeds > feeds)
+    came = comes(lambda: any(login["reset"]["boot"] == 4 for login in world.platform.uplinks("00")), _RECOVERY_S)
+    if not findings.unless(came, UNRECOVERED, "no_login", f"the last boot's did not come: {world.story()}"):
         return
     findings.unless(not was_powered_since(world, felt), RELAY, "powered_after_a_power_cut", world.relay_edges())
     felt = len(changes(world))

@@ -11,11 +11,16 @@ class Tally:
         self.names = {}  # finding: how often
         self.findings = []
         self.seeds = []
+        self.figures = {}  # name: number, of what else was tried
 
     def cut(self, is_own):
         """A cut was tried; it counts when its image is neither the untouched nor the uncut one."""
         self.tried += 1
         self.cuts += bool(is_own)
+
+    def count(self, name, number):
+        """Add to a figure of that name."""
+        self.figures[name] = self.figures.get(name, 0) + int(number)
 
     def find(self, case, where, name, text):
         """Note a finding."""
@@ -57,4 +62,5 @@ class Tally:
             "names": self.names,
             "findings": self.findings,
             "failed_seeds": self.seeds,
+            "figures": self.figures,
         }

@@ -13,8 +13,14 @@ FIGURES = (
     "unrecovered",
     "mutants",
     "mutants_caught",
+    "upgrade_cuts",
+    "upgrade_network_cuts",
+    "upgrade_attacks",
+    "upgrade_broken",
 )
 _RECORDS = FIGURES[2:6]
+_UPGRADE = FIGURES[10:]
+_BROKEN = ("records_lost", "wrong_relay_states", "unrecovered", "upgrade_broken")
 # findings of the sweeps that are the relay's; what is neither of these nor lost has not recovered
 _RELAY_FINDINGS = ("powered", "unpowered", "dropped", "repeated", "emergency", "barred", "refused", "out_of_service")
 
@@ -24,6 +30,7 @@ class Campaign:
 
     def __init__(self, seed):
         self.seed = seed
+        self.left = 0  # so many have not been run, when it was interrupted
         self.rows = []
         self.failures = []  # texts, for people
         self.failed_seeds = []
@@ -35,6 +42,8 @@ class Campaign:
         figures["wrong_relay_states"] = sum(result["names"].get(found, 0) for found in _RELAY_FINDINGS)
         figures["unrecovered"] = sum(result["names"].values()) - figures["wrong_relay_states"] - result["names"].get("lost", 0)
         self.failed_seeds += result["failed_seeds"]
+        if result["figures"]:
+            figures.update(result["figures"], upgrade_broken=sum(result["names"].values()))
         self._row("sweep", name, figures, [f"{found}: {text}" for found, text in result["findings"]], seconds)
 
     def scene(self, name, result, seconds):
@@ -64,12 +73,12 @@ class Campaign:
     def figures(self):
         """Return the sums, by the names of FIGURES, and the seeds of what failed."""
         sums = {key: sum(row[2].get(key, 0) for row in self.rows) for key in FIGURES}
-        return {**sums, "failed_seeds": self.failed_seeds, "seed": self.seed}
+        return {**sums, "failed_seeds": self.failed_seeds, "seed": self.seed, "left": self.left}
 
     def wrong(self):
         """Return what makes the campaign fail, as texts; empty when all is well."""
         sums = self.figures()
-        reasons = [f"{key} {sums[key]}" for key in ("records_lost", "wrong_relay_states", "unrecovered") if sums[key]]
+        reasons = [f"{key} {sums[key]}" for key in _BROKEN if sums[key]]
         if sums["mutants_caught"] != sums["mutants"]:
             reasons.append(f"{sums['mutants'] - sums['mutants_caught']} mutants survive")
         accounted = sums["records_delivered"] + sums["records_dropped_by_rule"] + sums["records_lost"]
@@ -81,11 +90,12 @@ class Campaign:
 
     def table(self):
         """Return the table as text, a line for everything that ran."""
-        heads = ("", "what", "cuts", "faults", "made", "delivered", "dropped", "lost", "relay", "unrecovered", "caught", "s", "")
+        heads = ("", "what", "cuts", "faults", "made", "delivered", "dropped", "lost", "relay", "unrecovered")
+        heads += ("network", "attacks", "caught", "s", "")
         lines = [heads]
         for kind, name, figures, verdict, seconds in self.rows:
             caught = f"{figures['mutants_caught']}/{figures['mutants']}" if "mutants_caught" in figures else ""
-            numbers = [str(figures[key]) if key in figures else "" for key in FIGURES[:8]]
+            numbers = [str(figures[key]) if key in figures else "" for key in (*FIGURES[:8], *_UPGRADE[1:3])]
             lines.append((kind, name, *numbers, caught, str(round(seconds)), "" if verdict == "ok" else "FOUND"))
         widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
         return "\n".join(_fitted(line, widths).rstrip() for line in lines)

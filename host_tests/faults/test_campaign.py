@@ -1,11 +1,16 @@
 """The runner's figures add up, its mutants fit the firmware, and its witnesses are not the terminal."""
 
+import itertools
 import json
+import os
+import signal
+import subprocess
+import sys
 
 import pytest
 
 from hanma import toolchain
-from host_tests.faults import burn, campaigns, mutants, mutation, truth
+from host_tests.faults import burn, campaigns, lives, mutants, mutation, truth
 from host_tests.faults.findings import LOST, RELAY, Findings
 from host_tests.faults.mutation import Edit, Stale
 from host_tests.faults.sweep_tally import Tally
@@ -35,7 +40,7 @@ def test_the_line_of_json_has_every_figure_and_its_sums():
     campaign.scene("c", _scene(records_made=2, records_delivered=2, faults_tried=3), 1)
     campaign.mutant(mutants.MUTANTS[0], True, ["lost"], 1)
     line = json.loads(json.dumps(campaign.figures()))
-    assert set(FIGURES) | {"failed_seeds", "seed"} == set(line)
+    assert set(FIGURES) | {"failed_seeds", "seed", "left"} == set(line)
     assert (line["records_made"], line["records_delivered"], line["records_dropped_by_rule"], line["records_lost"]) == (12, 8, 4, 0)
     assert (line["cuts_tried"], line["faults_tried"], line["mutants"], line["mutants_caught"]) == (14, 3, 1, 1)
     assert campaign.wrong() == []
@@ -94,7 +99,8 @@ def test_there_are_enough_mutants_and_each_names_a_campaign_that_exists():
     assert len(mutants.MUTANTS) >= 20
     assert len({mutant.name for mutant in mutants.MUTANTS}) == len(mutants.MUTANTS)
     for mutant in mutants.MUTANTS:
-        assert mutant.campaign in ("outbox", "records", "config") or mutant.target in campaigns.SCENES
+        scenes = {**campaigns.SCENES, **lives.LIVES}
+        assert mutant.campaign in ("outbox", "records", "config", "upgrade") or mutant.target in scenes
 
 
 @pytest.mark.parametrize("text", ["nothing", "twice, and twice"])
@@ -122,6 +128,42 @@ def test_the_firmware_of_today_passes(scene):
     result = campaigns.run(scene)
     assert result["found"] == []
     assert result["records_made"] == result["records_delivered"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("life", lives.LIVES)
+def test_the_firmware_of_today_passes_in_virtual_time(life):
+    result = campaigns.run(life)
+    assert result["found"] == []
+    assert result["records_made"] == result["records_delivered"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["opens an emergency too early", "restarts the hand-over on a flap"])
+def test_a_defect_of_time_is_found_in_virtual_time(name):
+    mutant = next(one for one in mutants.MUTANTS if one.name == name)
+    assert mutant.target in lives.LIVES
+    is_caught, names, _ = mutants.run(mutant)
+    assert is_caught and names == [mutant.finding]
+
+
+# ---- the command
+
+
+@pytest.mark.slow
+def test_an_interrupted_campaign_tells_what_it_has_and_leaves_no_process_behind():
+    command = [sys.executable, "-u", "-m", "host_tests.faults", "--seed", "1", "--only", "mutant"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=toolchain.ROOT, start_new_session=True) as campaign:
+        seen = list(itertools.takewhile(lambda line: " left: about" not in line, campaign.stdout))
+        campaign.send_signal(signal.SIGINT)
+        text, _ = campaign.communicate(timeout=60)
+        with pytest.raises(ProcessLookupError):
+            os.killpg(campaign.pid, 0)
+    figures = json.loads(text.splitlines()[-1])
+    ended = 1 + text.count(" left: about")
+    assert campaign.returncode == 130 and f"seed {figures['seed']}" in seen[0]
+    assert (figures["mutants"], figures["left"]) == (ended, len(mutants.MUTANTS) - ended)
+    assert f"INTERRUPTED (seed 1): {figures['left']} not run" in text and mutants.MUTANTS[0].name in text
 
 
 # ---- witnesses

@@ -121,6 +121,13 @@ def test_the_books_know_a_record_that_nobody_gave():
 
 
 def test_an_upgrade_leaves_the_old_release_or_the_new_one_after_any_cut(each_micropython):
-    result = sweeps.run("upgrade", {"stride": 9}, micropython=each_micropython)
+    result = sweeps.run("upgrade", {"kind": "power", "cases": ["full"], "stride": 11}, micropython=each_micropython)
     assert result["findings"] == []
-    assert result["cuts_counted"] > 15
+    assert result["figures"]["upgrade_cuts"] > 15
+
+
+def test_attacks_leave_the_old_release_and_are_told():
+    cases = ["wrong signature", "slow data", "roll-back to an older release", "freeze: expired", "one changed byte", "endless"]
+    result = sweeps.run("upgrade", {"kind": "attacks", "cases": cases})
+    assert result["findings"] == []
+    assert result["figures"] == {"upgrade_attacks": len(cases)}

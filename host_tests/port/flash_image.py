@@ -1,14 +1,21 @@
 """The chip's file system at boot: LittleFS on the partition "vfs" of its flash image, as large, as full and as torn as on the chip.
 
-State: none; the image belongs to `partition.py`. Where there is none, the terminal's files lie in a directory of the host.
+State: none; the image belongs to `partition.py`. Where it has no such partition, the terminal's files lie in a directory of the
+host.
+
+An image with a boot path of its own frozen in is a directory of the host, HANMA_FROZEN: its `_boot.py` runs in the place of what is
+written here, and what the chip finds under `.frozen/` lies under `/frozen/`, where the host's own MicroPython can be given files.
 """
 
 import os
+import sys
 
 import hanma_port
 import vfs
 
 _BLOCK_SIZE = 5  # ioctl's request
+_FROZEN = hanma_port.os.getenv("HANMA_FROZEN")
+_FROZEN_AT = "/frozen"
 
 _BOOT_PY = """\
 # This file is executed on every boot (including wake-boot from deepsleep)
@@ -31,13 +38,41 @@ def mount():
         return
     import partition  # the last one: from here on no file of the host can be imported
 
-    device = partition.Partition.find(partition.Partition.TYPE_DATA, label="vfs")[0]
+    found = partition.Partition.find(partition.Partition.TYPE_DATA, label="vfs")
+    if not found:
+        return
+    device = found[0]
     vfs.umount("/")
-    try:
-        vfs.mount(vfs.VfsLfs2(device), "/")
-    except OSError:
-        _set_up(device)
+    if _FROZEN:
+        vfs.mount(vfs.VfsPosix(_FROZEN), _FROZEN_AT)
+        sys.modules["flashbdev"] = _Flashbdev(device)
+        run_frozen("_boot.py", {})
+    else:
+        try:
+            vfs.mount(vfs.VfsLfs2(device), "/")
+        except OSError:
+            _set_up(device)
     os.chdir("/")
+
+
+class _Flashbdev:
+    """The module that names the file system's device."""
+
+    def __init__(self, device):
+        self.bdev = device
+
+
+def run_frozen(name, names):
+    """Run a file that is frozen into the image, in these names; return False where it has none."""
+    if not _FROZEN:
+        return False
+    try:
+        with hanma_port.open_host(_FROZEN + "/" + name, "r") as file:
+            text = file.read()
+    except OSError:
+        return False
+    exec(text.replace('".frozen/', '"' + _FROZEN_AT + "/"), names)
+    return True
 
 
 def _set_up(device):

@@ -77,7 +77,7 @@ class Partition:
 
     def __init__(self, id, block_size=BLOCK):
         if id == self.RUNNING:
-            found = [_running()]
+            found = [_running()] if table() else []
         elif id == self.BOOT:
             found = [_boot_choice()]
         else:
@@ -178,10 +178,10 @@ class Partition:
 
     def set_boot(self):
         """Choose this image for the next reset, on trial; OSError(-5379) when it is no whole image."""
-        if self._part["type"] != self.TYPE_APP:
-            _fail(_INVALID_ARG)
         if not boot_choice.image_length(self._read, self._part["size"]):
             _fail(_VALIDATE_FAILED)
+        if self._part["type"] != self.TYPE_APP:
+            _fail(_INVALID_ARG)
         data = _otadata()
         if self._part["subtype"] == _FACTORY:
             for sector in (0, 1):

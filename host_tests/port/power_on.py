@@ -94,18 +94,25 @@ def _boot():
     hanma_port.stop("repl")
 
 
+def _is_there(name):
+    try:
+        return bool(os.stat(name))
+    except OSError:
+        return False
+
+
 def _run_file(name):
-    """Run one file as the chip does, both in the same names. Return False when it ended at a REPL."""
+    """Run one file as the chip does, what is frozen before what is on the file system, both in the same names.
+
+    Return False when it ended at a REPL.
+    """
     import hanma_port
     import micropython
 
-    try:
-        os.stat(name)
-    except OSError:
-        return True
     micropython.kbd_intr(3)
     try:
-        execfile(name, _names)  # noqa: F821
+        if not sys.modules["flash_image"].run_frozen(name, _names) and _is_there(name):
+            execfile(name, _names)  # noqa: F821
     except SystemExit:
         hanma_port.stop("reset soft")
     except BaseException as error:

@@ -12,6 +12,7 @@ from hanma import stage as staging
 from hanma.release import bundle as bundles
 from hanma.release import device
 from hanma.release import keys as signing
+from host_tests.port import boot_choice
 from host_tests.release import commands, forge
 
 
@@ -113,9 +114,18 @@ def test_the_beginning_of_the_base_is_enough_to_differ_from_it(workshop, tmp_pat
     assert again.read_bytes() == path.read_bytes()
 
 
+def test_a_difference_may_be_a_file_that_is_gone_and_nothing_else(workshop, tmp_path, tree):
+    base, _ = workshop.build(tmp_path / "base", 7, tree)
+    later = commands.write_tree(tmp_path / "later", {"lib/terminal/led.mpy": None})
+    path, _ = workshop.build(tmp_path / "eight", 8, later, "--base", base)
+    base_tree = bundles.tree_of(bundles.tree_files(tree)).hex()
+    assert "可升级" in workshop.verify(path, "--running", 7, "--running-tree", base_tree)
+    assert "lib/terminal/led.mpy" not in commands.release("inspect", path)
+
+
 def test_a_base_that_cannot_be_one_is_refused_in_words(workshop, tmp_path, tree):
     base, _ = workshop.build(tmp_path / "base", 7, tree)
-    image = commands.write_tree(tmp_path / "image", {"image": b"MicroPython"}) / "image"
+    image = commands.write_tree(tmp_path / "image", {"image": boot_choice.app_image(b"MicroPython")}) / "image"
     given = ("--version", 1, "--expires", commands.EXPIRES, "--key", workshop.directory / "a", "--board", "unix")
     commands.release("build", *given, "--image", image, "--passphrase", "env:RELEASE_PASSPHRASE", "-o", tmp_path / "whole")
     for version, board, file, words in (
@@ -163,6 +173,33 @@ def test_a_failed_build_leaves_the_earlier_bundle_and_no_scrap(workshop, tree, t
 def test_an_order_that_cannot_be_meant_is_refused_before_the_key_is_opened(workshop, tmp_path, options):
     given = ["--board", "unix", "--version", 7, "--expires", commands.EXPIRES, "--key", tmp_path / "absent"]
     commands.release("build", *given, "--out", tmp_path / "out", *options, code=2)
+
+
+def _image(workshop, tmp_path, data, board, code):
+    """Build a bundle of an image; return what is printed."""
+    (tmp_path / "image").write_bytes(data)
+    given = ("--version", 1, "--expires", commands.EXPIRES, "--key", workshop.directory / "a", "--board", board)
+    options = ("--image", tmp_path / "image", "--passphrase", "env:RELEASE_PASSPHRASE", "-o", tmp_path / "whole")
+    return commands.release("build", *given, *options, code=code)
+
+
+_APP = boot_choice.app_image(b"MicroPython")
+
+
+@pytest.mark.parametrize(
+    ("data", "board", "words"),
+    [
+        (_APP + b"\xff" * 0x7000 + _APP, "unix", "this is not micropython.bin"),
+        (_APP, "lilygo_t_relay_s3_simshield", "made for another chip"),
+        (_APP[:40] + b"?" + _APP[41:], "unix", "wrong"),
+        (_APP[:-40], "unix", "app"),
+        (b"", "unix", "app"),
+    ],
+)
+def test_an_image_that_no_bootloader_would_start_is_not_signed(workshop, tmp_path, data, board, words):
+    assert words in _image(workshop, tmp_path, data, board, 1)
+    assert not (tmp_path / "whole").exists()
+    _image(workshop, tmp_path, _APP, "unix", 0)
 
 
 # Keys

@@ -176,10 +176,36 @@ def recoveries(lines):
 
 
 def heap(lines, day_ms):
-    """Return {"heap_day1_b", "heap_last_b"}: bytes in use after a collection, beyond the world's own at the life's start."""
-    samples = [line for line in lines if line[1] == "heap"]
-    first = [line for line in samples if line[0] < day_ms]
-    return {"heap_day1_b": first[-1][2] if first else None, "heap_last_b": samples[-1][2] if samples else None}
+    """Return {"heap_day1_b", "heap_last_b", "heap_growth_b"}.
+
+    The first two: the least that the terminal had in use, after a collection, on the first and the last day that were looked at.
+    The third: the most by which the least of a boot's later looks is above the least of its earlier ones. What was in use when
+    the boot was over and the terminal gone is the world's, and subtracted.
+    """
+    boots = _looks(lines)
+    days = {}
+    for ms, used_b in (look for looks in boots for look in looks):
+        days.setdefault((ms - 1) // day_ms, []).append(used_b)  # the last look is when the last day ends
+    growths = [0]
+    for looks in boots:
+        used = [used_b for _, used_b in looks]
+        half = len(used) // 2
+        if half:
+            growths.append(min(used[half:]) - min(used[:half]))
+    lows = [min(days[day]) for day in sorted(days)] or [None]
+    return {"heap_day1_b": lows[0], "heap_last_b": lows[-1], "heap_growth_b": max(growths)}
+
+
+def _looks(lines):
+    """Return [[(ms, bytes of the terminal's), ...]] of each boot."""
+    boots, looks = [], []
+    for line in lines:
+        if line[1] == "heap":
+            looks.append(line)
+        elif line[1] == "world":
+            boots.append([(ms, used_b - line[2]) for ms, _, used_b in looks])
+            looks = []
+    return boots
 
 
 def nvs_erases(entries):

@@ -6,7 +6,8 @@ boots again in this process: the modem, the broker, RTC memory and NVS stay as t
 `log.jsonl`, lines of [ms of this life, kind, …]:
 
     boot reason | end reason | edge pin level | weld 0|1 | knob name … | cmd id text | got id | msg topic text
-    up | down why (the broker's word on the terminal's session) | refused code | heap bytes
+    up | down why (the broker's word on the terminal's session) | refused code
+    heap bytes (in use after a collection) | world bytes (the same when a boot is over and the terminal is gone)
 
 Knobs of the site: broker_runs, refuse, clock, crash; rival (another client uses the terminal's identity and comes back whenever
 it is put out), stick (the relay's contact stays closed whatever the relay does).
@@ -33,13 +34,12 @@ from host_tests.sim.track import SHORT, Track
 from host_tests.soak import quick
 
 _PORT = 1883
-_RELAY, _KEY, _RESET = 21, 25, 33  # boards/unix.py
+_RELAY, _KEY, _RESET = 21, 25, 33  # boards/unix/board.py
 _CONTACT, _WELDING = "pin_22", "pin_23"
 _ATTEND_MS = 3000
 _BOOT_MS = 10000
 _RIVAL_MS = 1000  # after which another client with the same identity is back
 _OFFLINE = b'{"actionCode":"Z0"'  # the will, too
-_LINES = 200  # of the log, kept in RAM before they are written
 _NVS_BLOB_BYTES = 32
 _CAUSES = {"power": machine.PWRON_RESET, "wdt": machine.WDT_RESET, "reset soft": machine.SOFT_RESET}
 _BORROWING = ("terminal.", "modem.")
@@ -53,7 +53,6 @@ class Life:
         self.scenario = scenario
         self.directory = scenario["directory"] + "/"
         self._log = open(self.directory + "log.jsonl", "w")  # noqa: SIM115 (open as long as the life)
-        self._lines = []
         self._ending = None
         self._wants_to_weld = self._is_stuck = self._has_rival = False
         self._is_powered = self._is_undisturbed = False
@@ -80,15 +79,8 @@ class Life:
     # ---- what the outside sees
 
     def note(self, *what):
-        """Write a line of the log, some time."""
-        self._lines.append(json.dumps((self.world.ms,) + what))
-        if len(self._lines) >= _LINES:
-            self._flush()
-
-    def _flush(self):
-        self._lines.append("")
-        self._log.write("\n".join(self._lines))
-        self._lines = []
+        """Write a line of the log: kept in RAM, lines would be taken for the terminal's heap."""
+        self._log.write(json.dumps((self.world.ms,) + what) + "\n")
 
     def _on_edge(self, ms, pin, level):
         if pin not in (_RELAY, _KEY, _RESET):
@@ -240,8 +232,10 @@ class Life:
             self.note("down", "rival")
 
     def _heap(self):
-        gc.collect()
-        self.note("heap", gc.mem_alloc() - self._first_b)
+        """Look at the heap in undisturbed service, without the borrowed modules that are kept here and would not be on a chip."""
+        if self._is_undisturbed:
+            self._borrowed.clear()
+            self.note("heap", _in_use())
 
     def _broker_runs(self, runs):
         for connection in list(self.broker.connections):
@@ -267,6 +261,7 @@ class Life:
         raise virtual.Reset("crash")
 
     def _over(self):
+        self._heap()
         raise virtual.Done()
 
     # ---- the chip
@@ -276,13 +271,10 @@ class Life:
         hanma_port.stop = self._stop
         asyncio.Event, asyncio.Lock, asyncio.StreamReader, asyncio.wait_for_ms  # noqa: B018 (frozen: before the hook of imports)
         self._borrowed = _keep_borrowed()
-        gc.collect()
-        self._first_b = gc.mem_alloc()
         reason = "power"
         while self._ending is None:
             reason = self._boot(reason)
         self.note("end", self._ending)
-        self._flush()
         self._log.close()
         self.flash.keep()
         with open(self.scenario["nvs"], "w") as file:
@@ -315,6 +307,7 @@ class Life:
             self._ending = "power"
         except virtual.Reset as reset:
             reason = self.world.why or reset.reason
+        names.clear()
         self._forget()
         if self._ending is None:
             self.note("reset", reason)
@@ -327,7 +320,7 @@ class Life:
         raise virtual.Reset(line)
 
     def _forget(self):
-        """RAM is lost: modules, tasks, pins that are not held."""
+        """RAM is lost: modules, tasks, pins that are not held. What is in use afterwards is the world's."""
         for name in list(sys.modules):
             if name.partition(".")[0] in _FIRMWARE:
                 del sys.modules[name]
@@ -337,8 +330,15 @@ class Life:
                 pad.mode = pad.pull = pad.level = None
                 pad.latch = 0
         asyncio.new_event_loop()
+        asyncio.core.cur_task = asyncio.core.Loop._exc_handler = None  # a new loop keeps these
+        asyncio.core._exc_context.update(exception=None, future=None)
         self.world.uart = None
-        gc.collect()
+        self.note("world", _in_use())
+
+
+def _in_use():
+    gc.collect()
+    return gc.mem_alloc()
 
 
 def _keep_borrowed():

@@ -128,7 +128,7 @@ class Month:
         return self._between(DAY, 3 * DAY)
 
     def _plan_incidents(self):
-        """Modem reboots, platform restarts, crashes, refusals, rivals, stuck contacts, and a look at the heap every six hours."""
+        """Modem reboots, platform restarts, crashes, refusals, rivals, stuck contacts, and a look at the heap every two hours."""
         for day in range(self.days):
             start = day * DAY
             if self._chance(40):
@@ -154,7 +154,7 @@ class Month:
                 at = start + self._between(0, DAY)
                 self._add(at, "site", "clock", self._random.choice((-1, 1)) * self._between(HOUR, DAY))
                 self._add(at + self._between(10 * MINUTE, 30 * HOUR), "site", "clock", 0)
-            for hour in (5, 11, 17, 23):
+            for hour in range(1, 24, 2):
                 self._add(start + hour * HOUR + 59 * MINUTE, "site", "heap")
 
     def _plan_pair(self, at, length, name):

@@ -46,12 +46,15 @@ class Seen:
         return sum(life[name] for life in self.lives)
 
 
-def live(days, seed, directory, config=None, world=None, timeout_s=900, progress=None, family="a76xx"):
-    """Live a month of so many days; returns (Month, Seen). AssertionError with the console when a life breaks off."""
+def live(days, seed, directory, config=None, world=None, timeout_s=900, progress=None, family="a76xx", tree=None):
+    """Live a month of so many days; returns (Month, Seen). AssertionError with the console when a life breaks off.
+
+    tree: another staged tree than that of firmware/.
+    """
     directory = pathlib.Path(directory).resolve()
     directory.mkdir(parents=True, exist_ok=True)
     month = Month(days, seed)
-    tree = stage.stage("unix", directory / "tree").out
+    tree = tree or stage.stage("unix", directory / "tree").out
     code = _compiled(directory / "code")
     _provision(directory)
     seen = Seen()

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from host_tests.soak import ledger
+from host_tests.soak.__main__ import broken
 from host_tests.soak.month import DAY, HOUR, Month
 
 
@@ -105,6 +106,30 @@ def test_a_recovery_is_counted_from_the_end_of_the_last_fault_to_the_login():
 def test_a_session_that_outlives_a_fault_is_no_recovery():
     lines = [*START, [1000, "knob", "set_alive", False], [2000, "knob", "set_alive", True], _up(2500, "FF", {}), _login(9000, 1)]
     assert ledger.recoveries(lines) == [9]
+
+
+def test_the_heap_is_the_least_of_a_day_s_looks_without_what_is_left_when_the_terminal_is_gone():
+    first = [[HOUR, "heap", 9000], [2 * HOUR, "heap", 8000], [3 * HOUR, "world", 5000], [4 * HOUR, "heap", 8600]]
+    last = [[DAY + HOUR, "heap", 8900], [DAY + 2 * HOUR, "heap", 9900], [DAY + 3 * HOUR, "world", 5500]]
+    assert ledger.heap(first + last, DAY) == {"heap_day1_b": 3000, "heap_last_b": 3400, "heap_growth_b": 300}
+
+
+def test_a_heap_that_grows_in_every_boot_is_seen_although_each_day_begins_anew():
+    def boot(start):
+        looks = [[start + number * HOUR, "heap", 90000 + 500 * number] for number in range(1, 7)]
+        return [*looks, [start + 7 * HOUR, "world", 5000]]
+
+    found = ledger.heap(boot(0) + boot(DAY), DAY)
+    assert found["heap_last_b"] == found["heap_day1_b"] and found["heap_growth_b"] == 1500
+
+
+@pytest.mark.parametrize(
+    ("last_b", "growth_b", "reasons"), [(82048, 2048, 0), (82049, 0, 1), (70000, 2049, 1), (90000, 9000, 2), (70000, -9000, 0)]
+)
+def test_a_month_fails_when_the_heap_of_its_last_day_is_beyond_the_first_one_s_by_more_than_is_allowed(last_b, growth_b, reasons):
+    found = {"violations": 0, "records_lost": 0, "stuck_untold": 0, "heap_day1_b": 80000, "heap_last_b": last_b}
+    found["heap_growth_b"] = growth_b
+    assert len(broken(found)) == reasons
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -2,12 +2,20 @@
 
 import pytest
 
+from host_tests.faults import campaigns, mutation
+from host_tests.faults.mutation import Edit
 from host_tests.soak import run
-from host_tests.soak.__main__ import figures
+from host_tests.soak.__main__ import broken, figures
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 _SEED = 21
+_LEAK = Edit(
+    "terminal/herald.py",
+    "    def heartbeat(self):\n",
+    "    kept = []\n\n    def heartbeat(self):\n        self.kept.append(bytes(256))\n        return self._heartbeat()\n\n"
+    "    def _heartbeat(self):\n",
+)
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +54,17 @@ def test_no_byte_is_dropped_and_the_firmware_never_resets_itself(day):
     assert {line[2] for line in seen.of("boot")} == {"power", "crash"}
 
 
-def test_the_heap_is_looked_at(day):
-    assert day[1]["heap_last_b"] > 100000
+def test_the_heap_is_the_terminal_s_own(day):
+    assert 50_000 < day[1]["heap_last_b"] < 120_000
+    assert broken(day[1]) == []
+
+
+def test_a_terminal_that_keeps_something_of_each_heartbeat_fails_the_month(tmp_path, micropython32):
+    firmware = mutation.copy(tmp_path / "firmware", [_LEAK], name="the leak")
+    tree = campaigns.staged(firmware, tmp_path / "tree", source=False)
+    month, seen = run.live(1, _SEED, tmp_path / "day", tree=tree)
+    reasons = broken(figures(month, seen)[0])
+    assert reasons and all("heap has grown" in reason for reason in reasons)
 
 
 def test_the_observer_sees_through_a_terminal_with_other_limits_than_it_should_have(tmp_path, micropython32):

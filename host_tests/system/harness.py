@@ -20,6 +20,8 @@ import paho.mqtt.client as paho
 
 from hanma import stage, toolchain
 from hanma.bench import certificates
+from host_tests.board import partitions
+from host_tests.board.ota_chip import OtaChip
 from host_tests.port.chip import Chip
 from host_tests.sim.control import Control
 
@@ -105,10 +107,14 @@ class Platform:
 
     def _on_message(self, _client, _data, message):
         try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            return  # a hostile server has taken the broker's place; what is raised here would end the client for good
+        try:
             payload = json.loads(message.payload)
         except ValueError:
             payload = message.payload
-        self.messages.append((message.topic, payload, time.monotonic()))
+        self.messages.append((topic, payload, time.monotonic()))
 
     def topic(self, kind, request_id):
         """Return the topic of a command or response."""
@@ -208,7 +214,7 @@ class World:
     profile: plain or iotda. tls: None, or a kind of server certificate of `certificates.make` ("good", "expired", …).
     broker: "mosquitto", "own" or "amqtt". config: settings beside the harness's own. factor: terminal seconds per host
     second. family: the modem's (see sim.families). sim: more arguments of the simulator. micropython, heap: the
-    interpreter and its -X heapsize.
+    interpreter and its -X heapsize. partitions: a CSV file of app partitions, between which a bootloader chooses.
     """
 
     def __init__(
@@ -225,6 +231,7 @@ class World:
         power=True,
         board="unix",
         family="a76xx",
+        partitions=None,
     ):
         self.directory = pathlib.Path(directory)
         self.factor = factor
@@ -238,6 +245,7 @@ class World:
         self._power = power
         self._board = board
         self._family = family
+        self._partitions = partitions
         self._stack = contextlib.ExitStack()
 
     def __enter__(self):
@@ -314,13 +322,11 @@ class World:
         self.write_config(dict(settings, **self._config))
         if authority:
             shutil.copyfile(authority, self.flash / "ca.pem")
-        self.chip = Chip(
-            self.flash,
-            self.directory / "chip",
-            micropython=self._micropython,
-            heap=self._heap,
-            time_factor=self.factor,
-        )
+        options = {"micropython": self._micropython, "heap": self._heap, "time_factor": self.factor}
+        if self._partitions:
+            self.chip = OtaChip(self.flash, self.directory / "chip", table=partitions.load(self._partitions), **options)
+        else:
+            self.chip = Chip(self.flash, self.directory / "chip", **options)
         self._stack.callback(self.chip.close)
         self.chip.link_uart(1, self.tty)
         self.chip.set_pin(22, f"={RELAY_PIN}")
@@ -367,6 +373,29 @@ class World:
         """Wait for the login of the terminal."""
         wait_for(lambda: len(self.platform.uplinks("00")) >= times, lambda: f"login: {self.story()}", timeout_s)
         return self.platform.uplinks("00")[-1]
+
+    def until_boot(self, boot, timeout_s=_WAIT_S):
+        """Wait for the login of the boot of this number (NVS counts them) and return it: some before it may have logged in, too."""
+
+        def found():
+            return next((login for login in self.platform.uplinks("00") if login["reset"]["boot"] == boot), None)
+
+        return wait_for(found, lambda: f"login of boot {boot}: {self.story()}", timeout_s)
+
+    def until_counters(self, timeout_s=_WAIT_S):
+        """Wait for a full heartbeat that is made from now on and return its counters; the one under way is not it."""
+
+        def full():
+            return [content for content in self.platform.uplinks("FF") if "uptime_s" in content and "reason" in content]
+
+        seen = len(full())
+        wait_for(lambda: len(full()) >= seen + 2, lambda: f"two full heartbeats: {self.story()}", timeout_s)
+        return full()[-1].get("counters", {})
+
+    def powered_after_s(self, began_us):
+        """Return the terminal's seconds from a moment (µs since 1970) to the relay's next edge to 1, by the pins' log."""
+        edges = [edge for edge in self.chip.pin_log() if edge["pin"] == RELAY_PIN and edge["t_us"] >= began_us]
+        return next((edge["t_us"] - began_us) * self.factor / 1e6 for edge in edges if edge["level"] == 1)
 
     def until_beat(self, timeout_s=_WAIT_S, **facts):
         """Wait until the heartbeats together say these facts."""

@@ -12,7 +12,7 @@ from hanma.cli import app
 from host_tests.board.board import Board
 from host_tests.system.harness import RELAY_PIN, Process, staged_tree
 
-BUTTON_PIN = 18  # boards/unix.py
+BUTTON_PIN = 18  # boards/unix/board.py
 SECRET = "s3cret-of-{}-never-to-be-seen"
 RUN_S = 200
 _SETTINGS = {"host": "platform.example", "tls": False, "keepalive_s": 30}

@@ -25,7 +25,8 @@ def standins(micropython):
 
 def play(directory, micropython, heap, world_class=World):
     """Play the story in so many bytes of heap and return the ended world. AssertionError where it does not go on."""
-    settings = {"handover_idle_s": 20}
+    # as on the boards: it is known what modem is on them
+    settings = {"handover_idle_s": 20, "modem_family": "simcom"}
     with world_class(
         directory, broker="own", tls="good", config=settings, factor=FACTOR, micropython=micropython, heap=heap
     ) as world:

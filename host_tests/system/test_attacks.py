@@ -2,6 +2,7 @@
 
 import base64
 import json
+import textwrap
 import threading
 
 import pytest
@@ -107,7 +108,7 @@ def test_a_flood_left_the_terminal_as_it_was(flooded):
     world = flooded
     assert world.chip.boots == 1
     assert "Traceback" not in world.chip.console_text()
-    counters = world.platform.beats()["counters"]
+    counters = world.until_counters()
     assert counters["orders"] >= 2 * FLOOD and not {"malformed", "deaths", "stray_errors", "memory_errors"} & set(counters)
 
 
@@ -131,7 +132,7 @@ def test_hostile_servers_move_nothing_end_no_task_and_are_forgotten(tmp_path, tl
         assert world.chip.boots == 1
         assert "Traceback" not in world.chip.console_text()
         world.until_beat(state="AUTHORISED", relay=1)
-        assert not {"deaths", "stray_errors", "memory_errors"} & set(world.platform.beats().get("counters", {}))
+        assert not {"deaths", "stray_errors", "memory_errors"} & set(world.until_counters())
         assert world.platform.answer(world.platform.order(0))["code"] == 200
 
 
@@ -209,8 +210,8 @@ class SecretWorld(World):
         self.chip.nvs_set("hanma", "secret", SECRET.encode())
         main = self.flash / "main.py"
         text = main.read_text()
-        at = text.index("    gc.threshold(")
-        main.write_text(text[:at] + _CRASHES.lstrip("\n") + text[at:])
+        at = text.index("        gc.threshold(")
+        main.write_text(text[:at] + textwrap.indent(_CRASHES.lstrip("\n"), "    ") + text[at:])
 
 
 SECRET_SETTINGS = dict(QUIET, apn="cmiot", apn_user="site7", apn_password=APN_PASSWORD)

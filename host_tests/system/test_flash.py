@@ -136,6 +136,6 @@ def test_a_full_file_system_stops_no_order_and_is_told_of(world):
     wait_for(lambda: world.platform.beats().get("counters", {}).get("unsaved"), world.story)
     assert world.chip.boots == 1
     planting.untell(world.flash, "flash_full")
-    before = world.platform.beats()["counters"]["unsaved"]
+    before = world.until_counters()["unsaved"]
     _obeys(world, "J2")
-    assert world.platform.beats()["counters"]["unsaved"] == before
+    assert world.until_counters()["unsaved"] == before

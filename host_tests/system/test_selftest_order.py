@@ -6,6 +6,8 @@ from host_tests.system.harness import World, wait_for
 
 pytestmark = pytest.mark.slow
 
+_PARTS = {"modem", "sim", "signal", "registration", "clock", "position", "voice", "flash", "heap", "welding"}
+
 
 def _results(world):
     return [content for content in world.platform.uplinks("FF") if "self_test" in content]
@@ -21,6 +23,7 @@ def test_a_self_test_ordered_by_the_platform_stops_first_and_never_clicks_the_re
         (result,) = wait_for(lambda: _results(world), world.platform.tail)
         rows = {part: verdict for part, verdict, _ in result["self_test"]}
         assert rows.pop("relay") == "none" and set(rows.values()) == {"ok"}, result
+        assert set(rows) == _PARTS
         assert "seq" in result and [edge["level"] for edge in world.chip.pin_log()[edges:] if edge["pin"] == 21] == [0]
 
 

@@ -13,7 +13,8 @@ PRINT_ALLOWED = {"log", "_log"}
 _MISSING_ON_DEVICE = {"typing", "dataclasses", "enum", "abc", "functools", "itertools", "pathlib", "threading"}
 _MODULES = {
     "asyncio", "binascii", "board", "collections", "esp32", "gc", "hashlib", "io", "json", "machine", "math",
-    "micropython", "modem", "os", "random", "re", "select", "ssl", "struct", "sys", "terminal", "time", "umqtt",
+    "micropython", "modem", "os", "random", "re", "select", "ssl", "struct", "sys", "terminal", "time", "tls",
+    "umqtt",
 }  # fmt: skip
 # Which MicroPython a release fits is asked there, not which port.
 ASKING_ALLOWED = {("terminal/download.py", "sys", "implementation")}

@@ -4,7 +4,7 @@ from drivers import interlock as driver
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from terminal.recall import OUTAGE_CAUSES
+from terminal.limits import OUTAGE_CAUSES
 
 RECORD = ["record"]
 ON, OFF = ["relay", 1], ["relay", 0]

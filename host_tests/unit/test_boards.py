@@ -159,7 +159,7 @@ def test_a_lamp_behind_the_shift_register_is_not_the_relay(board):
 
 
 def test_a_board_file_holds_two_literals_and_nothing_that_runs(board):
-    tree = ast.parse((staging.BOARDS / f"{board}.py").read_text(encoding="utf-8"))
+    tree = ast.parse(staging.board_file(board).read_text(encoding="utf-8"))
     docstring, *rest = tree.body
     assert isinstance(docstring.value, ast.Constant)
     assert [ast.unparse(node.targets[0]) for node in rest] == ["BOARD", "ABOUT"]
@@ -169,7 +169,7 @@ def test_a_board_file_holds_two_literals_and_nothing_that_runs(board):
 def test_each_figure_of_a_bought_board_names_its_source(board):
     if board == "unix":
         return
-    lines = (staging.BOARDS / f"{board}.py").read_text(encoding="utf-8").splitlines()
+    lines = staging.board_file(board).read_text(encoding="utf-8").splitlines()
     figures = [(number, line) for number, line in enumerate(lines) if _is_pin(line)]
     assert len(figures) >= 8
     for number, line in figures:

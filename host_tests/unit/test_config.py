@@ -1,8 +1,10 @@
 """The settings: every mistake named, a broken file kept aside, a save that is whole or nothing."""
 
+import ast
 import importlib.util
 import json
 import os
+import re
 import shutil
 
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 
 from host_tests.unit import replay
 from terminal import config
-from terminal.recall import SETTINGS
+from terminal.limits import SETTINGS
 
 GOOD = {"host": "platform.example"}
 
@@ -31,6 +33,23 @@ def load_file(directory, data, save=None):
 def test_every_default_but_the_host_is_within_its_own_range():
     assert config.check({})[1] == ["host is not given"]
     assert problems_of() == []
+
+
+def _read_while_it_serves(path):
+    """Return the settings that a file of the firmware asks for outside __init__."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name != "__init__":
+            found |= set(re.findall(r"config\.([a-z_]+)", ast.unparse(node)))
+    return found & {field[0] for field in config.FIELDS}
+
+
+def test_every_setting_that_is_read_while_the_terminal_serves_is_still_there_then():
+    tree = ast.parse((replay.FIRMWARE / "terminal" / "app.py").read_text(encoding="utf-8"))
+    lasting = next(node for node in tree.body if isinstance(node, ast.Assign) and node.targets[0].id == "_LASTING")
+    kept = set(ast.literal_eval(lasting.value))
+    rooms = [path for path in (replay.FIRMWARE / "terminal").glob("*.py") if path.stem not in ("app", "start", "config")]
+    assert set().union(*map(_read_while_it_serves, rooms)) <= kept
 
 
 def test_no_field_is_named_twice():

@@ -21,7 +21,7 @@ from drivers import interlock as driver  # noqa: E402
 
 from host_tests.unit.interlock_lockstep import CAUSES, DEFAULTS, SMALLEST, Pair, lives  # noqa: E402
 from host_tests.unit.interlock_oracle import Oracle  # noqa: E402
-from terminal import recall  # noqa: E402
+from terminal import limits  # noqa: E402
 
 VECTORS = pathlib.Path(__file__).parent / "vectors" / "interlock.json"
 RUNS = settings(
@@ -118,8 +118,8 @@ def test_any_long_history_does_what_the_oracle_says_on_both_interpreters(micropy
 
 
 def test_the_settings_have_the_defaults_and_the_ranges_they_should():
-    assert recall.SETTINGS == rules.SETTINGS
-    assert recall.MAY_BE_OFF == ("idle_lock_s",)
+    assert limits.SETTINGS == rules.SETTINGS
+    assert limits.MAY_BE_OFF == ("idle_lock_s",)
 
 
 MANY_IDS = st.integers(0, 45).map("order {}".format)

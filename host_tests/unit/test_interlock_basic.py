@@ -17,7 +17,7 @@ from host_tests.unit.interlock_histories import (
     handover,
     outage,
 )
-from terminal.recall import MAY_BE_OFF, SETTINGS
+from terminal.limits import MAY_BE_OFF, SETTINGS
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from host_tests.unit.interlock_histories import (
     outage,
 )
 from terminal.interlock import Interlock
-from terminal.recall import OUTAGE_CAUSES
+from terminal.limits import OUTAGE_CAUSES
 
 
 @pytest.fixture

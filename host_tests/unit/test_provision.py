@@ -1,8 +1,6 @@
 """The batch file, the record, labels and images: what is refused, and with which words."""
 
 import hashlib
-import io
-import struct
 import threading
 
 import pytest
@@ -10,11 +8,10 @@ import pytest
 pytest.importorskip("segno")
 pytest.importorskip("esptool")
 
-from esptool.bin_image import ELFSection, ESP32FirmwareImage  # noqa: E402
-
 from hanma.provision import batch, flash, label  # noqa: E402
 from hanma.provision.record import Record  # noqa: E402
 from hanma.provision.words import WORDS, Trouble  # noqa: E402
+from host_tests.docs.images import image, program  # noqa: E402
 
 _SECRET = "do-not-show-me-{}"
 
@@ -78,6 +75,19 @@ def test_a_file_without_what_it_needs_is_refused(tmp_path, text, said):
 
 def test_settings_for_all_are_checked_with_each_row(tmp_path):
     assert "heartbeat_s is not a whole number" in _refusal(tmp_path, "device_id,secret\nT-1,do-not-show-me\n", heartbeat_s=1)
+
+
+def test_a_file_of_keys_that_is_not_two_keys_is_refused_before_any_board(tmp_path):
+    from typer.testing import CliRunner
+
+    from hanma.cli import app
+
+    batch_file, keys = tmp_path / "batch.csv", tmp_path / "release.keys"
+    batch_file.write_text("device_id,secret,tls,host\nT-1,do-not-show-me,false,a.example\n")
+    keys.write_bytes(b"k" * 384)
+    words = ["provision", "/dev/none", "--batch", str(batch_file), "--keys", str(keys), "--record", str(tmp_path / "r.sqlite")]
+    done = CliRunner().invoke(app, [*words, "--lang", "en"])
+    assert done.exit_code == 1 and "two different keys" in done.output
 
 
 def test_every_word_is_there_in_both_languages():
@@ -149,27 +159,8 @@ def test_a_sheet_has_a_page_for_each_twenty_four_labels(tmp_path):
 # ---- images
 
 
-def _program(text):
-    image = ESP32FirmwareImage()
-    image.entrypoint = 0x40080000
-    image.segments = [ELFSection(b".dram", 0x3FFB0000, text.ljust(256, b"."), 0)]
-    return bytes(image.save(None))
-
-
-def _image(program=None):
-    """Return an image as MicroPython's: bootloader, partition table, program; it begins at 0x1000."""
-    parts = [(b"nvs", 1, 2, 0x9000, 0x6000), (b"phy_init", 1, 1, 0xF000, 0x1000), (b"factory", 0, 0, 0x10000, 0x1F0000)]
-    entries = b"".join(struct.pack("<2sBBII16sI", b"\xaa\x50", kind, sub, at, size, name, 0) for name, kind, sub, at, size in parts)
-    table = entries + b"\xeb\xeb" + b"\xff" * 14 + hashlib.md5(entries).digest()
-    room = io.BytesIO(b"\xff" * 0xF000)
-    for at, data in ((0, _program(b"bootloader")), (0x7000, table.ljust(0xC00, b"\xff")), (0xF000, program or _program(b"app"))):
-        room.seek(at)
-        room.write(data)
-    return room.getvalue()
-
-
 def test_a_whole_image_is_shown_part_by_part():
-    plan = flash.check(_image(), "esp32")
+    plan = flash.check(image(), "esp32")
     assert [(name, address) for name, address, _, _ in plan] == [
         ("bootloader", 0x1000), ("partition table", 0x8000), ("nvs", 0x9000), ("phy_init", 0xF000), ("factory", 0x10000),
     ]  # fmt: skip
@@ -178,7 +169,7 @@ def test_a_whole_image_is_shown_part_by_part():
 
 @pytest.mark.parametrize("at", [0x0, 0x40, 0x7004, 0xF000, 0xF040])
 def test_an_image_with_one_wrong_byte_is_refused(at):
-    data = bytearray(_image())
+    data = bytearray(image())
     data[at] ^= 0x10
     with pytest.raises(flash.ImageError):
         flash.check(bytes(data), "esp32")
@@ -187,16 +178,16 @@ def test_an_image_with_one_wrong_byte_is_refused(at):
 @pytest.mark.parametrize("length", [0, 0x100, 0x7100, 0xF000, 0xF080])
 def test_an_image_that_ends_early_is_refused(length):
     with pytest.raises(flash.ImageError):
-        flash.check(_image()[:length], "esp32")
+        flash.check(image()[:length], "esp32")
 
 
 def test_an_image_for_another_chip_is_refused():
     with pytest.raises(flash.ImageError):
-        flash.check(_image(), "esp32s3")
+        flash.check(image(), "esp32s3")
 
 
 def test_only_an_image_of_the_table_or_with_the_published_hash_is_known(tmp_path):
-    data, table = _image(), tmp_path / "images.csv"
+    data, table = image(), tmp_path / "images.csv"
     digest = hashlib.sha256(data).hexdigest()
     table.write_text(f"board,version,sha256\nlilygo_t_a7670,1.27.0,{digest}\n")
     assert flash.known_version(data, "lilygo_t_a7670", "", table) == "1.27.0"
@@ -208,14 +199,45 @@ def test_only_an_image_of_the_table_or_with_the_published_hash_is_known(tmp_path
         flash.known_version(data + b".", "lilygo_t_a7670", digest, table)
 
 
+def test_an_image_that_was_tried_is_noted_once_under_the_version_that_it_says(tmp_path):
+    data, table = image(program(b"v1.27.0 on 2025-12-09")), tmp_path / "images.csv"
+    table.write_text("board,version,sha256\n")
+    digest = hashlib.sha256(data).hexdigest()
+    with pytest.raises(flash.ImageError, match="v1.27.1"):
+        flash.note(data, "lilygo_t_a7670", "1.27.1", "", table)
+    with pytest.raises(flash.ImageError, match="v1.27$"):
+        flash.note(data, "lilygo_t_a7670", "1.27", "", table)
+    with pytest.raises(flash.ImageError, match="published"):
+        flash.note(data, "lilygo_t_a7670", "1.27.0", "0" * 64, table)
+    assert flash.note(data, "lilygo_t_a7670", "1.27.0", digest.upper(), table) == f"lilygo_t_a7670,1.27.0,{digest}"
+    assert flash.known_version(data, "lilygo_t_a7670", "", table) == "1.27.0"
+    with pytest.raises(flash.ImageError, match="has this image"):
+        flash.note(data, "lilygo_t_a7670", "1.27.0", "", table)
+
+
+def test_the_command_notes_an_image_and_writes_to_no_chip(tmp_path, monkeypatch):
+    from typer.testing import CliRunner
+
+    from hanma.cli import app
+
+    path, table = tmp_path / "image.bin", tmp_path / "images.csv"
+    path.write_bytes(image(program(b"v1.27.0 on 2025-12-09")))
+    table.write_text("board,version,sha256\n")
+    monkeypatch.setattr(flash, "TABLE", table)
+    monkeypatch.setattr(flash.esptool, "main", lambda words: pytest.fail("it wrote"))
+    done = CliRunner().invoke(app, ["flash", str(path), "--register", "1.27.0"])
+    assert done.exit_code == 0, done.output
+    assert table.read_text().splitlines()[1].startswith("lilygo_t_a7670,1.27.0,")
+
+
 def test_a_dry_run_shows_what_would_be_written_where_and_writes_nothing(tmp_path):
     from typer.testing import CliRunner
 
     from hanma.cli import app
 
     path = tmp_path / "image.bin"
-    path.write_bytes(_image())
-    digest = hashlib.sha256(_image()).hexdigest()
+    path.write_bytes(image())
+    digest = hashlib.sha256(image()).hexdigest()
     done = CliRunner().invoke(app, ["flash", str(path), "/dev/none", "--dry-run", "--erase", "--sha256", digest])
     assert done.exit_code == 0, done.output
     assert "0x001000" in done.output and "erase-flash" in done.output and f"write-flash 0x1000 {path}" in done.output

@@ -244,6 +244,14 @@ def test_an_umqtt_of_other_content_than_pinned_is_refused(tmp_path, monkeypatch)
     assert list((tmp_path / "build").iterdir()) == []
 
 
+def test_the_reader_of_manifests_is_the_pinned_one_or_none(tmp_path, monkeypatch):
+    monkeypatch.setattr(toolchain, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(toolchain, "_pip_sources", lambda: {"find_links": [str(tmp_path)]})
+    with pytest.raises(toolchain.Missing, match="micropython-stubber==1.29.1"):
+        toolchain.manifest_reader()
+    assert list((tmp_path / "build").iterdir()) == []
+
+
 def test_umqtt_of_the_pinned_hash_is_fetched_once(tmp_path, monkeypatch):
     _archive(tmp_path, b"VERSION = 1\n")
     archive = tmp_path / "micropython-umqtt.simple-1.3.4.tar.gz"

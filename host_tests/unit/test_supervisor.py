@@ -152,6 +152,21 @@ def test_memory_is_freed_when_a_task_runs_out_of_it():
     assert result["counters"]["memory_errors"] == 1
 
 
+def test_a_vital_task_that_finds_no_memory_late_in_each_of_three_lives_resets_the_board():
+    """As a session that cannot be begun: half alive for good, were a minute's deaths the only ones that count."""
+    result = live(HEALTHY, task([["beat"], ["sleep", 9000]] * 10 + [["memory"]]), run_s=600)
+    assert [intent for _, intent in of(result, "RESET")] == ["vital:link"]
+    assert len(of(result, "died")) == 3
+
+
+def test_an_optional_task_without_memory_waits_until_others_have_done_with_it_before_it_is_given_up():
+    result = live(HEALTHY, task([["memory"]], [["memory"]], WELL, name="position", vital=False, period_s=None), run_s=300)
+    starts = [second for second, subject in of(result, "start") if subject == "position"]
+    assert [later - earlier for earlier, later in zip(starts, starts[1:], strict=False)] == [60, 60]
+    starved = live(HEALTHY, task([["memory"]], name="position", vital=False, period_s=None), run_s=300)
+    assert starved["off"] == ["position"] and len(of(starved, "died")) == 3
+
+
 @pytest.mark.parametrize("full_logs", [1, 2, 5])
 def test_a_death_that_finds_no_memory_to_be_told_ends_neither_the_watch_nor_the_next_life(full_logs):
     result = live(HEALTHY, task([["memory"]], WELL), full_logs=full_logs)
@@ -196,7 +211,7 @@ def test_a_vital_task_without_a_period_is_a_mistake():
         Supervisor(None, None).add("link", None, True)
 
 
-STEP = st.tuples(st.integers(0, 90), st.sampled_from(["beat", "die", "hang", "look"]))
+STEP = st.tuples(st.integers(0, 90), st.sampled_from(["beat", "die", "hang", "starve", "look"]))
 
 
 @settings(max_examples=150, deadline=None)
@@ -210,9 +225,9 @@ def test_micropython_keeps_the_same_book_and_only_three_close_deaths_are_too_man
     now_s, deaths = 0, []
     for (passed_s, what), (answer, _, wait_s) in zip(steps, result["seen"], strict=True):
         now_s += passed_s
-        if what not in ("die", "hang"):
+        if what not in ("die", "hang", "starve"):
             continue
         deaths = (deaths + [now_s])[-3:]
-        window_s = 60 if what == "die" else 60 + 3 * (period_s + 5)
+        window_s = {"die": 60, "hang": 60 + 3 * (period_s + 5), "starve": 600}[what]
         assert answer == (len(deaths) == 3 and now_s - deaths[0] <= window_s)
         assert answer or 1 <= wait_s <= 60

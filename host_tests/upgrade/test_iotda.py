@@ -35,11 +35,32 @@ def test_iotda_learns_the_version_and_success_only_after_the_trial(tmp_path):
         assert [(told["result_code"], told["version"], told["progress"]) for told in done] == [(0, "0.7", 100)]
 
 
-def test_iotda_learns_why_a_release_is_refused(tmp_path):
+# Result codes of API reference 3031.
+@pytest.mark.parametrize(
+    "kind, reason, code, options",
+    [
+        ("software_upgrade_v2", "unknown_key", 7, {"key": "C"}),
+        ("firmware_upgrade_v2", "wrong_board", 8, {"plan": {"boards": ("another",)}}),
+        ("software_upgrade", "rolled_back", 10, {"changes": {"lib/terminal/app.mpy": b"no code"}}),
+        ("firmware_upgrade", "denied", 6, {}),
+    ],
+)
+def test_iotda_learns_by_its_code_why_a_release_does_not_stay(tmp_path, kind, reason, code, options):
     with Upgrading(tmp_path, profile="iotda") as upgrading:
-        url = upgrading.serve(release(tmp_path / "seven", 7, key="C"))
-        upgrading.world.chip.power_on()
-        upgrading.world.until_online()
-        _tell(upgrading, "software_upgrade_v2", {"version": "0.7", "url": url})
+        url = upgrading.started(release(tmp_path / "seven", 7, **options), token="right")
+        token = "wrong" if reason == "denied" else "right"
+        _tell(upgrading, kind, {"version": "0.7", "url": url, "access_token": token, "expires": 86400})
         told = wait_for(lambda: _heard(upgrading, "upgrade_progress_report"), upgrading.world.story, 60)[0]
-        assert (told["result_code"], told["description"]) == (7, "unknown_key")
+        assert (told["result_code"], told["description"]) == (code, reason)
+        assert "progress" not in told
+
+
+def test_iotda_is_told_that_an_upgrade_is_under_way_already_when_it_orders_another_one(tmp_path):
+    with Upgrading(tmp_path, profile="iotda", config={"trial_s": 86400}) as upgrading:
+        url = upgrading.started(release(tmp_path / "seven", 7))
+        _tell(upgrading, "firmware_upgrade", {"version": "0.7", "url": url})
+        upgrading.world.until_online(2)
+        _tell(upgrading, "firmware_upgrade", {"version": "0.8", "url": url})
+        told = wait_for(lambda: _heard(upgrading, "upgrade_progress_report"), upgrading.world.story, 60)[0]
+        assert (told["result_code"], told["description"]) == (1, "upgrading")
+        assert upgrading.pointer() == "a ."

@@ -3,7 +3,7 @@
 import pytest
 
 from host_tests.system.harness import wait_for
-from host_tests.upgrade.world import Upgrading, image, release
+from host_tests.upgrade.world import Upgrading, release
 
 pytestmark = pytest.mark.slow
 
@@ -16,17 +16,9 @@ def upgrading(tmp_path):
         yield found
 
 
-def _started(upgrading, path, **behaviour):
-    """Serve the bundle, power on, wait for the session; return the address."""
-    url = upgrading.serve(path, **behaviour)
-    upgrading.world.chip.power_on()
-    upgrading.world.until_online()
-    return url
-
-
 def test_a_release_is_fetched_tried_and_confirmed_and_the_next_one_carries_only_what_differs(upgrading, tmp_path):
     first = release(tmp_path / "seven", 7)
-    url = _started(upgrading, first)
+    url = upgrading.started(first)
     assert upgrading.order(url) == "upgrade"
     upgrading.until("confirmed", version=7)
     assert upgrading.pointer() == "a"
@@ -41,7 +33,7 @@ def test_a_release_is_fetched_tried_and_confirmed_and_the_next_one_carries_only_
 
 
 def test_it_waits_while_a_welder_is_powered(upgrading, tmp_path):
-    url = _started(upgrading, release(tmp_path / "seven", 7))
+    url = upgrading.started(release(tmp_path / "seven", 7))
     upgrading.world.switch_on()
     upgrading.order(url)
     upgrading.until("ready")
@@ -54,7 +46,7 @@ def test_it_waits_while_a_welder_is_powered(upgrading, tmp_path):
 
 
 def test_three_crashes_of_a_release_on_trial_bring_the_one_before_back(upgrading, tmp_path):
-    url = _started(upgrading, release(tmp_path / "seven", 7, _BROKEN))
+    url = upgrading.started(release(tmp_path / "seven", 7, _BROKEN))
     upgrading.order(url)
     upgrading.until("rolled_back", version=7)
     assert upgrading.pointer() == "."
@@ -64,7 +56,7 @@ def test_three_crashes_of_a_release_on_trial_bring_the_one_before_back(upgrading
 
 def test_power_cuts_do_not_count_against_a_trial_and_what_it_served_is_summed_up(tmp_path):
     with Upgrading(tmp_path, config={"trial_s": 300}) as upgrading:
-        upgrading.order(_started(upgrading, release(tmp_path / "seven", 7)))
+        upgrading.order(upgrading.started(release(tmp_path / "seven", 7)))
         upgrading.until("trial")
         chip = upgrading.world.chip
         for _ in range(4):
@@ -79,14 +71,27 @@ def test_power_cuts_do_not_count_against_a_trial_and_what_it_served_is_summed_up
 
 
 def test_every_range_may_be_cut_and_the_release_comes_whole(upgrading, tmp_path):
-    url = _started(upgrading, release(tmp_path / "seven", 7), cut_after=20000, cut="always")
+    url = upgrading.started(release(tmp_path / "seven", 7), cut_after=20000, cut="always")
     upgrading.order(url)
     upgrading.until("confirmed", timeout_s=110)
 
 
 def test_a_server_without_ranges_serves_too(upgrading, tmp_path):
-    upgrading.order(_started(upgrading, release(tmp_path / "seven", 7), ranges=False))
+    upgrading.order(upgrading.started(release(tmp_path / "seven", 7), ranges=False))
     upgrading.until("ready")
+
+
+def test_a_difference_over_another_base_is_refused_and_one_that_only_takes_a_file_away_is_not(upgrading, tmp_path):
+    first = release(tmp_path / "seven", 7)
+    upgrading.order(upgrading.started(first))
+    upgrading.until("confirmed", version=7)
+    other = release(tmp_path / "other", 7, {"lib/terminal/more.mpy": b"more"})
+    upgrading.order(upgrading.serve(release(tmp_path / "eight", 8, base=other)))
+    upgrading.until("refused", reason="base_mismatch")
+    less = release(tmp_path / "nine", 9, {"lib/terminal/gcj02.mpy": None}, base=first)
+    upgrading.order(upgrading.serve(less))
+    upgrading.until("confirmed", version=9)
+    assert not (upgrading.world.flash / "b/lib/terminal/gcj02.mpy").exists()
 
 
 def _damaged(path, at):
@@ -106,11 +111,10 @@ def _damaged(path, at):
         ("wrong_board", lambda path: release(path, 7, plan={"boards": ("another",)})),
         ("wrong_micropython", lambda path: release(path, 7, plan={"micropython": ("1.2",)})),
         ("base_mismatch", lambda path: release(path, 7, plan={"follows": 3})),
-        ("bad_format", lambda path: image(path, 7)),
     ],
 )
 def test_what_must_not_run_is_refused_with_its_reason(upgrading, tmp_path, reason, make):
-    upgrading.order(_started(upgrading, make(tmp_path / "seven")))
+    upgrading.order(upgrading.started(make(tmp_path / "seven")))
     upgrading.until("refused", reason=reason)
     assert upgrading.pointer() is None
 
@@ -119,7 +123,7 @@ def test_a_truncated_bundle_an_endless_and_an_older_one_are_refused(upgrading, t
     whole = release(tmp_path / "seven", 7)
     short = tmp_path / "short"
     short.write_bytes(whole.read_bytes()[:-1])
-    upgrading.order(_started(upgrading, short))
+    upgrading.order(upgrading.started(short))
     upgrading.until("refused", reason="truncated")
     long = tmp_path / "long"
     long.write_bytes(whole.read_bytes() + b"x")

@@ -7,6 +7,7 @@ import sys
 import urllib.request
 
 from hanma.release import bundle
+from host_tests.port import boot_choice
 from host_tests.release import forge
 from host_tests.system.harness import Process, World, free_port, staged_tree, wait_for
 
@@ -26,10 +27,11 @@ def release(out, version, changes=None, base=None, key="A", plan=None):
     return out
 
 
-def image(out, version):
-    """Make a bundle of a whole MicroPython image, with nothing in it that would run; returns its path."""
-    plan = bundle.Plan(version=version, expires_ms=EXPIRES_MS, boards=("unix",), text=f"0.{version}")
-    bundle.build({"micropython.bin": b"\xe9" * 4096}, plan, forge.private("A"), out, kind="image")
+def image(out, version, content=b"MicroPython", key="A", plan=None, raw=None):
+    """Make a bundle of a whole MicroPython image with this content, or of raw bytes; returns its path."""
+    facts = {"version": version, "expires_ms": EXPIRES_MS, "boards": ("unix",), "text": f"0.{version}", **(plan or {})}
+    files = {bundle.IMAGE_NAME: raw or boot_choice.app_image(content)}
+    bundle.build(files, bundle.Plan(**facts), forge.private(key), out, kind="image")
     return out
 
 
@@ -52,10 +54,22 @@ class Upgrading:
     def __exit__(self, *details):
         self._stack.__exit__(*details)
 
-    def serve(self, path, **behaviour):
-        """Serve a bundle; returns its address."""
+    def configure(self, **settings):
+        """Change settings of the terminal, which takes them at its next boot."""
+        path = self.world.flash / "config.json"
+        self.world.write_config({**json.loads(path.read_text()), **settings})
+
+    def started(self, path, **options):
+        """Serve the bundle as serve() does, power on, wait for the session; returns the address."""
+        url = self.serve(path, **options)
+        self.world.chip.power_on()
+        self.world.until_online()
+        return url
+
+    def serve(self, path, files=None, **behaviour):
+        """Serve a bundle; returns its address. files: the server's certificate (`ServerFiles`), the world's where left out."""
         self.port = free_port()
-        files = self.world.tls_files
+        files = files or self.world.tls_files
         command = [sys.executable, "-m", "hanma.cli", "release", "serve", str(path)]
         command += ["--port", str(self.port), "--cert", str(files.certificate), "--key", str(files.key)]
         server = Process(command, self.directory / "serve.log")
@@ -65,12 +79,17 @@ class Upgrading:
             self.behave(**behaviour)
         return f"https://localhost:{self.port}/{path.name}"
 
-    def behave(self, **behaviour):
-        """Change what the server does wrong."""
-        request = urllib.request.Request(
-            f"https://localhost:{self.port}/_control/behaviour", json.dumps(behaviour).encode(), method="POST"
-        )
-        context = ssl.create_default_context(cafile=str(self.world.tls_files.ca))
+    def behave(self, port=None, **behaviour):
+        """Change what a server does wrong; port: see asked()."""
+        return self._control("behaviour", json.dumps(behaviour).encode(), port)
+
+    def asked(self, port=None):
+        """Return what a server was asked for, oldest first; of the one started last where no other's port is given."""
+        return self._control("ledger", port=port)
+
+    def _control(self, what, data=None, port=None):
+        request = urllib.request.Request(f"https://localhost:{port or self.port}/_control/{what}", data)
+        context = ssl._create_unverified_context()  # its certificate may be as bad as a test wants it
         with urllib.request.urlopen(request, context=context) as answer:
             return json.load(answer)
 

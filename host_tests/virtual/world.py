@@ -21,7 +21,7 @@ WRAP = 1 << 30
 HEARTBEAT_S = 60
 
 _PATH = "/usr/local/bin:/usr/bin:/bin"  # the 32-bit port's starter is a shell script
-_KEY_PIN = 25  # boards/unix.py
+_KEY_PIN = 25  # boards/unix/board.py
 _RESET_PIN = 33  # the same
 _PROCESS = pathlib.Path(__file__).with_name("process.py")
 
@@ -34,17 +34,19 @@ class VirtualWorld:
     family: the modem's; modem: settings of it beside its family's.
     modem_on: the modem gets its power with the terminal, else it wants its key. driving: through the town, else the
     terminal stands still. sample_every_ms, peak_windows_ms,
-    modules_at_ms: see meter.py. heap: for -X heapsize.
+    modules_at_ms: see meter.py. heap: for -X heapsize. tree: another staged tree than that of firmware/.
     """
 
-    def __init__(self, directory, micropython, until_ms, profile="plain", tls=False, config=None, heap="8M", **scenario):
+    def __init__(
+        self, directory, micropython, until_ms, profile="plain", tls=False, config=None, heap="8M", tree=None, **scenario
+    ):
         self.directory = pathlib.Path(directory).resolve()
         self._micropython = micropython
         self._profile = profile
         self._heap = heap
         self.flash = self.directory / "flash"
         (self.directory / "state").mkdir(parents=True)
-        shutil.copytree(staged_tree(), self.flash)
+        shutil.copytree(tree or staged_tree(), self.flash)
         self._scenario = {
             "directory": str(self.directory),
             "until_ms": until_ms,
@@ -102,6 +104,10 @@ class VirtualWorld:
     def knob(self, at_ms, part, name, *values):
         """Let the world change: part is core, or a part of the modem's core (radio, links, faults …)."""
         self._scenario["calls"].append([at_ms, part, name, *values])
+
+    def pin(self, number, text):
+        """Set what an input reads from power-on."""
+        (self.directory / "state" / f"pin_{number}").write_text(text)
 
     def run(self, timeout_s=100):
         """Live; returns the Outcome. AssertionError with the console when the process does not come to its end."""

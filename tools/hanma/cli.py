@@ -20,6 +20,7 @@ _PARTS = {
     "release": ("hanma.release.cli", "device", "签名的升级包 · Signed bundles for upgrades."),
     "provision": ("hanma.provision.cli", "device", "装配终端 · Make terminals of boards on cables."),
     "doctor": ("hanma.provision.doctor", "device", "问诊 · What a board on a cable is, and why it would not let anyone weld."),
+    "accept": ("hanma.provision.accept_cli", "accept", "安装验收 · The test at the welder, and its signed sheet."),
     "flash": ("hanma.provision.flash", "device", "烧录 · Put the MicroPython image on the chip."),
 }
 
@@ -173,6 +174,7 @@ _TOOLS = {
     "MicroPython, 32 bits": toolchain.micropython32,
     "mpy-cross": toolchain.mpy_cross,
     "umqtt.simple 1.3.4": toolchain.umqtt_simple,
+    "reader of MicroPython's manifests": toolchain.manifest_reader,
     "mosquitto": toolchain.mosquitto,
     "PostgreSQL": toolchain.postgresql,
 }

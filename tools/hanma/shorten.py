@@ -19,7 +19,8 @@ FOREIGN = {
     "count", "decode", "digest", "disconnect", "done", "drive", "failure", "feed", "flush", "get_blob", "getaddrinfo",
     "id", "ioctl", "limit", "load", "log", "lw_msg", "lw_topic", "makefile", "next", "number", "pid", "push",
     "readinto", "readline", "received", "recv", "recvfrom", "send", "sendall", "sendto", "sequence", "serve", "set", "setblocking",
-    "settings", "settimeout", "size", "sock", "step", "stream", "take", "task", "tell", "verify_mode", "wait_for",
+    "settings", "settimeout", "size", "sock", "step", "stream", "take", "task", "tell", "verify_callback",
+    "verify_mode", "wait_for",
 }
 # fmt: on
 _LETTERS = string.ascii_letters

@@ -62,7 +62,12 @@ class Staged:
 
 def boards():
     """Return the names of the boards, sorted."""
-    return sorted(path.stem for path in BOARDS.glob("*.py"))
+    return sorted(path.parent.name for path in BOARDS.glob("*/board.py"))
+
+
+def board_file(name):
+    """Return the path of a board's description."""
+    return BOARDS / name / "board.py"
 
 
 def load_board(name):
@@ -77,7 +82,7 @@ def about_board(name):
 
 def _literal(board, variable):
     """Return one of a board file's two dicts; they are literals and read as such, never run."""
-    path = BOARDS / f"{board}.py"
+    path = board_file(board)
     if not path.exists():
         raise StageError(f"there is no board {board!r}; there are {', '.join(boards())}")
     for node in ast.parse(path.read_text(encoding="utf-8"), str(path)).body:
@@ -106,7 +111,7 @@ def _parts(board):
     """Return [(path in the tree, source file)], sorted."""
     modem_files = _modem_files(load_board(board)["modem"]["family"])
     parts = {name: FIRMWARE / name for name in _AS_SOURCE}
-    parts[_BOARD] = BOARDS / f"{board}.py"
+    parts[_BOARD] = board_file(board)
     for path in [*(FIRMWARE / "terminal").rglob("*.py"), *modem_files]:
         parts[f"lib/{path.relative_to(FIRMWARE).as_posix()}"] = path
     for library in LIBRARIES:
@@ -161,7 +166,7 @@ def _place(tree, path, origin, source, short):
     target.parent.mkdir(parents=True, exist_ok=True)
     written = target.with_suffix(".py")
     if path == _BOARD:
-        written.write_text(f"BOARD = {load_board(origin.stem)!r}\n", encoding="utf-8")
+        written.write_text(f"BOARD = {load_board(origin.parent.name)!r}\n", encoding="utf-8")
     elif compiled and FIRMWARE in origin.parents:
         written.write_text(short(origin.read_text(encoding="utf-8")), encoding="utf-8")
     else:

@@ -12,12 +12,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
 
 UMQTT = "micropython-umqtt.simple==1.3.4"
 UMQTT_SHA256 = "b6a2520239e3992c63a7de9370ee9b3d9d27819a90359c521f1c0f7ccab8d12f"
+# Carries MicroPython's tools/manifestfile.py as it is; what else the package needs is not installed.
+MANIFEST = "micropython-stubber==1.29.1"
+MANIFEST_SHA256 = "d2eb308da8bc75079fdf382294e5ab5b0f2ef532b76fecb46a588d7ea6e19373"
 
 # sid carries MicroPython 1.26, trixie 1.25: the later one that can be unpacked is taken.
 _SUITES = (
@@ -117,24 +121,37 @@ def umqtt_simple():
     target = BUILD / "umqtt.simple-1.3.4"
     if not (target / "umqtt" / "simple.py").exists():
         with making(target) as fresh:
-            _download_umqtt(fresh)
+            _download(fresh, UMQTT, UMQTT_SHA256, "umqtt/simple.py")
     return target
 
 
-def _download_umqtt(directory):
-    """Fetch the archive; it is of a kind that pip refuses (no setup.py), so unearth does it."""
+def manifest_reader():
+    """Return the path of MicroPython's own reader of manifests, fetched once and checked by its hash."""
+    name = "stubber/tools/manifestfile.py"
+    target = BUILD / MANIFEST.replace("==", "-")
+    if not (target / name).exists():
+        with making(target) as fresh:
+            _download(fresh, MANIFEST, MANIFEST_SHA256, name)
+    return target / name
+
+
+def _download(directory, package, sha256, wanted):
+    """Unpack a package and no other; unearth does it, for pip refuses one that has no setup.py. wanted: a file it must hold."""
     import unearth
 
     finder = unearth.PackageFinder(**_pip_sources())
-    best = finder.find_best_match(UMQTT).best
+    best = finder.find_best_match(package).best
     if best is None:
-        raise Missing(f"no package index here has {UMQTT}: searched as pip's index-url and find-links say")
+        raise Missing(f"no package index here has {package}: searched as pip's index-url and find-links say")
     try:
-        finder.download_and_unpack(best.link, directory, hashes={"sha256": [UMQTT_SHA256]})
+        found = finder.download_and_unpack(best.link, directory, hashes={"sha256": [sha256]})
+        if found.suffix == ".whl":  # unearth leaves these packed
+            zipfile.ZipFile(found).extract(wanted, directory)
+            found.unlink()
     except Exception as error:
-        raise Missing(f"{UMQTT} could not be fetched: {error}") from error
-    if not (directory / "umqtt" / "simple.py").exists():
-        raise Missing(f"{UMQTT} holds no umqtt/simple.py")
+        raise Missing(f"{package} could not be fetched: {error}") from error
+    if not (directory / wanted).exists():
+        raise Missing(f"{package} holds no {wanted}")
 
 
 def _pip_sources():

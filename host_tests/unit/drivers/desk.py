@@ -49,6 +49,7 @@ class _Parts:
     number = 7
     tls = True
     heartbeat_s = full_heartbeat_s = 60
+    rehearsal = None
 
     def __init__(self):
         self.told = []

@@ -23,12 +23,15 @@ class _World:
     cause = None
     sim_pulled = False
     link_stable_s = STABLE_S
+    tls = True
 
     def __init__(self, lasting_s):
         self.lasting_s = lasting_s
         self.ms = 0
         self.waits_ms = [0]  # the first is before any session
         self.causes = []
+        self.up = asyncio.Event()
+        self.up.set()
         self.guard = self.config = self.clock = self.interlock = self
 
     # of the guard and its interlock

@@ -38,6 +38,12 @@ class _World:
         return _answer(self.cell)
 
 
+class _Lock:
+    """Stands for the interlock."""
+
+    powered = False
+
+
 def _answer(value):
     if isinstance(value, str):
         raise _Failure(value)
@@ -66,10 +72,11 @@ async def _look(case):
     reports = []
     moment = lambda: (world.now * 1000, 1, world.now * 1000)  # noqa: E731
     powered_s = case.get("powered_s", (0, 0))
-    is_powered = lambda: powered_s[0] <= world.now < powered_s[1]  # noqa: E731
-    room = position.Position(world, _Failure, world, config, moment, reports.append, is_powered)
+    lock = _Lock()
+    room = position.Position(world, _Failure, world, config, moment, reports.append, lock)
     seen = []
     for world.now, world.fix, world.cell in case["look"]:
+        lock.powered = powered_s[0] <= world.now < powered_s[1]
         await room.look()
         seen.append(reports.pop() if reports else None)
     return {"reports": seen, "asked": world.asked, "told": world.told}

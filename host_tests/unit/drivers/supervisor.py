@@ -4,7 +4,7 @@ from terminal.supervisor import Entry
 
 
 def run(case):
-    """case: {"period_s", "steps": [[passed_s, "beat" | "die" | "hang" | "look"]]}; returns what was
+    """case: {"period_s", "steps": [[passed_s, "beat" | "die" | "hang" | "starve" | "look"]]}; returns what was
     decided.
     """
     entry = Entry("task", None, True, case["period_s"])
@@ -19,7 +19,7 @@ def run(case):
             for _ in range(passed_s):
                 answer = entry.is_silent()
         else:
-            answer = entry.died(now_s, what == "hang")
+            answer = entry.died(now_s, what == "hang", what == "starve")
             wait_s = entry.due_s - now_s
         seen.append([answer, entry.state, wait_s])
     return {"seen": seen}

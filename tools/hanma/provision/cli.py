@@ -21,10 +21,12 @@ from hanma.provision.record import Record
 from hanma.provision.screen import Screen
 from hanma.provision.wire import sha256
 from hanma.provision.words import Trouble
+from hanma.release import keys as signing
 
 Lang = Annotated[Literal["zh", "en"], typer.Option("--lang", help="Language of what is shown 显示语言.")]
 RecordFile = Annotated[pathlib.Path, typer.Option("--record", help="The batch record (SQLite; a CSV is kept beside it).")]
 RECORD = pathlib.Path("hanma-batch.sqlite")
+_KEYS = "release.keys"  # as firmware/terminal/download.py names it
 
 
 def command(
@@ -37,6 +39,7 @@ def command(
     tree: Annotated[Optional[pathlib.Path], typer.Option("--tree", help="A tree that `hanma stage` has made.")] = None,
     config: Annotated[Optional[pathlib.Path], typer.Option("--config", help="config.json for all of them.")] = None,
     ca: Annotated[Optional[pathlib.Path], typer.Option("--ca", help="The authority's certificate (PEM).")] = None,
+    keys: Annotated[Optional[pathlib.Path], typer.Option("--keys", help="release.keys: whose upgrades it takes.")] = None,
     record: RecordFile = RECORD,
     labels: Annotated[pathlib.Path, typer.Option("--labels", help="Directory of the labels.")] = pathlib.Path("labels"),
     template: Annotated[str, typer.Option("--label", help="What the code says where the batch has no column qr.")] = label.TEMPLATE,
@@ -45,6 +48,8 @@ def command(
     replace: Annotated[bool, typer.Option("--replace", help="Give a board of another batch a new identity.")] = False,
     open_repl: Annotated[bool, typer.Option("--open", help="Leave the console open: for the workbench only.")] = False,
     reprint: Annotated[bool, typer.Option("--reprint", help="Only the labels again, as they were, on a sheet.")] = False,
+    export: Annotated[Optional[pathlib.Path], typer.Option("--export", help="Only the authority's lists, into here.")] = None,
+    enterprise: Annotated[Optional[pathlib.Path], typer.Option("--enterprise", help="TOML for them.")] = None,
     enter_s: Annotated[int, typer.Option("--wait", min=1, help="Seconds that a board may take to be heard.")] = 30,
     up_s: Annotated[int, typer.Option("--up", min=1, help="Seconds that a modem may take to be on the network.")] = 90,
     rsrp_dbm: Annotated[int, typer.Option("--rsrp", min=-140, max=-44, help="The weakest signal that passes, dBm.")] = -110,
@@ -62,22 +67,26 @@ def command(
         if reprint:
             _sheet(kept, labels, None)
             return
+        if export:
+            raise typer.Exit(_export(kept, export, enterprise, screen))
         unknown = [part for part in allow or () if part not in PARTS]
         if unknown:
             raise typer.BadParameter(f"--allow {unknown[0]}: there are {', '.join(PARTS)}")
         base = _settings(config)
         rows = batch.load(batch_file, base) if batch_file else [_one(device_id, secret_env, secret_file, base)]
         plan = _plan(
-            board, tree, ca, base, rows=rows, record=kept, labels=labels, who=who or getpass.getuser(), template=template,
-            lang=lang, allowed=frozenset(allow or ()), replace=replace, is_locked=not open_repl, enter_s=enter_s, up_s=up_s,
-            rsrp_dbm=rsrp_dbm,
+            board, tree, _trusted(base, ca, keys), base, rows=rows, record=kept, labels=labels, who=who or getpass.getuser(),
+            template=template, lang=lang, allowed=frozenset(allow or ()), replace=replace, is_locked=not open_repl,
+            enter_s=enter_s, up_s=up_s, rsrp_dbm=rsrp_dbm,
         )  # fmt: skip
         found = port or ports.boards()
         if not found:
             raise Trouble("no_board")
         screen.several = len(found) > 1
-        passed = _provision(plan, found, screen, watch)
-        _sheet(kept, labels, {row.device_id for row in rows})
+        try:
+            passed = _provision(plan, found, screen, watch)
+        finally:  # --watch ends by Ctrl-C
+            _sheet(kept, labels, {row.device_id for row in rows})
     except Trouble as trouble:
         _fail(trouble.words(lang))
     except (staging.StageError, toolchain.Missing, OSError) as error:
@@ -88,6 +97,18 @@ def command(
 def _fail(text):
     typer.echo(f"hanma provision: {text}", err=True)
     raise typer.Exit(1)
+
+
+def _export(kept, directory, enterprise, screen):
+    """Write the authority's lists and name what is missing; return the exit status."""
+    from hanma.provision import lists
+
+    whole, terminals, missing = lists.make(kept, lists.load(enterprise) if enterprise else ({}, {}, {}))
+    for path in lists.save(directory, whole, terminals):
+        typer.echo(path)
+    if missing:
+        screen.note("missing", detail=", ".join(missing))
+    return 1 if missing else 0
 
 
 def _settings(path):
@@ -116,13 +137,25 @@ def _one(device_id, secret_env, secret_file, base):
     return batch.make({"device_id": device_id, "secret": secret}, base)
 
 
-def _plan(board, tree, ca, base, **options):
-    """Return the Plan with the board's staged tree. Raises Trouble, StageError, Missing."""
-    defaults = batch.firmware_config().defaults()
+def _trusted(base, ca, keys):
+    """Return {path: bytes} of what a terminal trusts: the authority's certificate, keys of releases. Raises Trouble batch_bad."""
     files = {}
     if ca:
-        files[base.get("ca_file", defaults["ca_file"])] = ca.read_bytes()
-    elif any({**defaults, **base, **row.settings}["tls"] for row in options["rows"]):
+        files[base.get("ca_file", batch.firmware_config().defaults()["ca_file"])] = ca.read_bytes()
+    if keys:
+        try:
+            files[_KEYS] = signing.device_file([keys])
+        except signing.KeyProblem as error:
+            raise Trouble("batch_bad", detail=f"--keys: {error}; hanma release key device") from error
+    return files
+
+
+def _plan(board, tree, trusted, base, **options):
+    """Return the Plan with the board's staged tree. Raises Trouble, StageError, Missing."""
+    defaults = batch.firmware_config().defaults()
+    files = dict(trusted)
+    with_tls = [row for row in options["rows"] if {**defaults, **base, **row.settings}["tls"]]
+    if with_tls and base.get("ca_file", defaults["ca_file"]) not in files:
         raise Trouble("batch_bad", detail="--ca is missing: with tls a terminal needs the authority's certificate 缺少 --ca")
     with tempfile.TemporaryDirectory() as directory:
         if tree is None:

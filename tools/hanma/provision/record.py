@@ -18,8 +18,16 @@ CREATE TABLE IF NOT EXISTS terminals (number INTEGER PRIMARY KEY AUTOINCREMENT, 
 CREATE TABLE IF NOT EXISTS runs (id INTEGER PRIMARY KEY AUTOINCREMENT, time TEXT NOT NULL, who TEXT NOT NULL, port TEXT NOT NULL,
     chip TEXT, device_id TEXT, number INTEGER, verdict TEXT NOT NULL, reason TEXT NOT NULL, seconds REAL NOT NULL,
     versions TEXT NOT NULL, results TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS acceptances (id INTEGER PRIMARY KEY AUTOINCREMENT, time TEXT NOT NULL, device_id TEXT NOT NULL,
+    number INTEGER, verdict TEXT NOT NULL, installer TEXT NOT NULL, enterprise TEXT NOT NULL, site TEXT NOT NULL,
+    welder_model TEXT NOT NULL, welder_number TEXT NOT NULL, sheet TEXT NOT NULL, sheet_sha256 TEXT NOT NULL, steps TEXT NOT NULL);
 """
 COLUMNS = ("time", "who", "port", "chip", "device_id", "number", "verdict", "reason", "seconds", "versions", "results")
+# of the tests at the welder; their CSV has the suffix .accept.csv
+ACCEPTANCE_COLUMNS = (
+    "time", "device_id", "number", "verdict", "installer", "enterprise", "site", "welder_model", "welder_number", "sheet",
+    "sheet_sha256", "steps",
+)  # fmt: skip
 _BUSY_S = 30
 _csv_turn = threading.Lock()
 
@@ -104,14 +112,39 @@ class Record:
         with self._open() as database:
             places = ", ".join("?" * len(COLUMNS))
             database.execute(f"INSERT INTO runs ({', '.join(COLUMNS)}) VALUES ({places})", values)
-        self._append_csv(values)
+        self._append_csv(".csv", COLUMNS, values)
 
-    def _append_csv(self, values):
-        path = self.path.with_suffix(".csv")
+    def append_acceptance(self, data, sheet, sheet_sha256):
+        """Keep a test at the welder. data: as on its sheet; sheet: the PDF's name."""
+        steps = json.dumps(data["steps"], ensure_ascii=False, sort_keys=True)
+        known = {**data, "sheet": sheet, "sheet_sha256": sheet_sha256, "steps": steps}
+        values = [known[name] for name in ACCEPTANCE_COLUMNS]
+        with self._open() as database:
+            places = ", ".join("?" * len(values))
+            database.execute(f"INSERT INTO acceptances ({', '.join(ACCEPTANCE_COLUMNS)}) VALUES ({places})", values)
+        self._append_csv(".accept.csv", ACCEPTANCE_COLUMNS, values)
+
+    def acceptances(self):
+        """Return one dict for each test at a welder, the oldest first; steps as objects."""
+        with self._open() as database:
+            found = [dict(row) for row in database.execute("SELECT * FROM acceptances ORDER BY id")]
+        return [{**one, "steps": json.loads(one["steps"])} for one in found]
+
+    def last_versions(self, device_id):
+        """Return the versions of a terminal's last run that passed; an empty dict for none."""
+        passed = [run["versions"] for run in self.runs() if run["device_id"] == device_id and run["verdict"] == "pass"]
+        return passed[-1] if passed else {}
+
+    def terminal_named(self, device_id):
+        """Return the terminal of that id as terminal() does, or None."""
+        return next((one for one in self.terminals() if one["device_id"] == device_id), None)
+
+    def _append_csv(self, suffix, columns, values):
+        path = self.path.with_suffix(suffix)
         with _csv_turn:
             is_new = not path.exists()
             with open(path, "a", newline="", encoding="utf-8-sig" if is_new else "utf-8") as file:
-                csv.writer(file).writerows([COLUMNS, values] if is_new else [values])
+                csv.writer(file).writerows([columns, values] if is_new else [values])
 
 
 def now():

@@ -131,6 +131,18 @@ class Wire(SerialTransport):
         self.serial.write(b"\r" + hmac.digest(key, challenge, "sha256").hex().encode() + b"\r")
         return "wrong_key"  # unless the prompt follows
 
+    def ask_who(self, timeout_s=10):
+        """Return (chip, device id) as a locked terminal in service tells, None where none is told. Nothing there is disturbed."""
+        end = time.monotonic() + timeout_s
+        heard = b""
+        with _on_cable():
+            while time.monotonic() < end:
+                self.serial.write(b"\rservice\r")
+                heard += self.read_until(1, b"\n", timeout=_ASK_S, timeout_overall=_ASK_S)
+                if found := _SERVICE.search(heard):
+                    return found[1].decode(), found[2].decode()
+        return None
+
     # ---- at the raw REPL
 
     def run(self, code, timeout_s=20):

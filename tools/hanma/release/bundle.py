@@ -91,12 +91,19 @@ def tree_files(tree):
     return files
 
 
-def image_files(path):
-    """Return {name: bytes} of a whole MicroPython image. Raises ReleaseError."""
+def image_files(path, chips):
+    """Return {name: bytes} of a whole MicroPython image: the build's micropython.bin for these chips. Raises ReleaseError."""
+    from hanma.provision import flash
+
     try:
-        return {IMAGE_NAME: pathlib.Path(path).read_bytes()}
+        data = pathlib.Path(path).read_bytes()
+        for chip in sorted(chips):
+            flash.check_app(data, chip)
     except OSError as error:
         raise ReleaseError(f"{path}: {error.strerror}") from error
+    except flash.ImageError as error:
+        raise ReleaseError(f"{path}: {error}") from error
+    return {IMAGE_NAME: data}
 
 
 def table(files):
@@ -120,7 +127,7 @@ def build(files, plan, private, out, base=None, kind="tree"):
     if base is not None:
         known, base_fact = _base(base, plan)
     carried = [name for name in sorted(files) if hashlib.sha256(files[name]).digest() != known.get(name)]
-    if not carried:
+    if base_fact and base_fact[1] == tree_of(files).hex():
         raise ReleaseError(f"nothing differs from {base}")
     facts = {
         "base": base_fact,

@@ -81,7 +81,7 @@ def build_command(
     passphrase: Passphrase = "prompt",
     text: Annotated[str, typer.Option("--text", help="The version as people say it; without it, the number.")] = "",
     tree: Annotated[Optional[pathlib.Path], typer.Option("--tree", help="A tree that is staged already.")] = None,
-    image: Annotated[Optional[pathlib.Path], typer.Option("--image", help="A whole MicroPython image instead.")] = None,
+    image: Annotated[Optional[pathlib.Path], typer.Option("--image", help="MicroPython's micropython.bin instead.")] = None,
     base: Annotated[
         Optional[pathlib.Path], typer.Option("--base", help="Carry only what differs from this earlier bundle.")
     ] = None,
@@ -109,7 +109,8 @@ def build_command(
             retires=_retired(retire),
         )
         private = signing.load_private(key, _secret(passphrase))
-        files = bundles.image_files(image) if image else _files(board[0], tree)
+        chips = {staging.about_board(name)["chip"] for name in board} if image else ()
+        files = bundles.image_files(image, chips) if image else _files(board[0], tree)
         built = bundles.build(files, plan, private, out, base, "image" if image else "tree")
     except (bundles.ReleaseError, bundles.Refused, signing.KeyProblem, staging.StageError, toolchain.Missing) as error:
         _fail(error)

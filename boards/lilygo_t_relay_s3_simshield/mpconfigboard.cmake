@@ -1,0 +1,16 @@
+# Relative paths are those of MicroPython's ports/esp32. sdkconfig.spiram_quad is in the common file.
+include(boards/mpconfigboard_esp32s3_common.cmake)
+
+# ESP-IDF takes a partition table outside of the port by its whole path only.
+file(WRITE ${CMAKE_BINARY_DIR}/sdkconfig.partitions
+    "CONFIG_PARTITION_TABLE_CUSTOM_FILENAME=\"${MICROPY_BOARD_DIR}/partitions.csv\"\n")
+
+list(APPEND SDKCONFIG_DEFAULTS
+    boards/sdkconfig.240mhz
+    boards/sdkconfig.flash_qio_80m
+    boards/sdkconfig.spiram_oct
+    ${MICROPY_BOARD_DIR}/sdkconfig.board
+    ${CMAKE_BINARY_DIR}/sdkconfig.partitions
+)
+
+set(MICROPY_FROZEN_MANIFEST ${MICROPY_BOARD_DIR}/manifest.py)
