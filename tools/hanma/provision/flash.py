@@ -83,7 +83,10 @@ def arguments(chip, port, image, erase):
 
 
 def known_version(data, board, published, table=TABLE):
-    """Return the version of an image that is in the table, or whose published hash is its own. Raises ImageError."""
+    """Return the version of an image that is in the table, or whose published hash is its own: then what it says of itself.
+
+    Raises ImageError.
+    """
     digest = hashlib.sha256(data).hexdigest()
     with open(table, newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
@@ -92,7 +95,8 @@ def known_version(data, board, published, table=TABLE):
                     raise ImageError(f"镜像属于 {row['board']} this image is for {row['board']}, not for {board}")
                 return row["version"]
     if published.lower() == digest:
-        return "?"
+        said = re.search(rb"MicroPython v([\w.-]+) on ", data)
+        return said[1].decode() if said else "?"
     if published:
         raise ImageError(f"SHA-256 不符 its SHA-256 is {digest}, not the published one: download it again")
     raise ImageError(
