@@ -320,8 +320,9 @@ def test_a_whole_session_is_the_same_on_both_interpreters(micropython):
     assert micropython.call("sim_world", case) == result
 
 
-# a line feed right after a bare return is the command's own: whether it is echoed after ATE0 is a matter of when it comes
-WHOLE = [step for step in STEPS if not step.startswith("\n")]
+# a line feed right after a bare return is the command's own: whether it is echoed after ATE0 is a matter of when it comes; so is
+# what becomes of bytes behind a send, for at its prompt those in the UART's queue are lost
+WHOLE = [step for step in STEPS if not step.startswith("\n") and "CIPSEND" not in step]
 
 
 @settings(max_examples=40, deadline=None)

@@ -270,7 +270,8 @@ STEPS = st.lists(
 @settings(max_examples=60, deadline=None)
 @given(STEPS, st.data())
 def test_any_chunking_of_the_input_gives_the_same_output(micropython, commands, data):
-    stream = "".join(command + "\r" for command in commands).encode()
+    # no send that gets its prompt among them: what stands in the UART's queue then is lost, so there the chunking does count
+    stream = "".join(command + "\r" for command in commands if command != "AT+CIPSEND=0,4").encode()
     whole = World()
     expected = whole.run() + whole.put(stream)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=6)))
