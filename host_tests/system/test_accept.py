@@ -150,7 +150,7 @@ def test_a_stuck_contact_and_a_silent_loudspeaker_are_named_and_the_rest_is_stil
     site.until("antenna off")
     process.send_signal(signal.SIGTERM)
     assert process.wait(_RUN_S) == 1, site.text
-    assert "does not follow" in site.text and "it cannot speak" in site.text and "✓ position" in site.text
+    assert "does not follow" in site.text and "it cannot speak" in site.text and "✓ position" in site.text, site.text
     assert site.relay()[-1] == 0
 
 

@@ -21,11 +21,12 @@ _MARGIN_S = 2  # both clocks are cut to whole seconds
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """online_s: how long the terminal may take to answer at all. self_test_s: its self test. wait_s: the shortened wait for an
-    emergency. rehearsal_s: when the terminal puts everything back by itself."""
+    """online_s: how long the terminal may take to answer at all. self_test_s: its self test. position_s: its first position after
+    that. wait_s: the shortened wait for an emergency. rehearsal_s: when the terminal puts everything back by itself."""
 
     online_s: int = 120
     self_test_s: int = 120
+    position_s: int = 60
     wait_s: int = 180
     rehearsal_s: int = 900
 
@@ -147,11 +148,18 @@ class Acceptance:
         return "none", "no read-back"
 
     async def _position(self):
-        place = self._view().position or self._place or {}
         verdict, detail = self._row("position")
-        if verdict == "fail" or place.get("lat") is None or place.get("lng") is None:
+        place = None
+        if verdict != "fail":  # a terminal that was just switched on looks for its first position still
+            place = await self._platform.wait_until(self._reported_place, self._limits.position_s)
+        if place is None:
             raise Trouble("no_position", detail=detail)
         return "ok", f"{place['lat']}, {place['lng']} ({place.get('system')}, {place.get('source')})"
+
+    def _reported_place(self):
+        """Return the last position that the terminal has reported, None for none."""
+        place = self._view().position or self._place or {}
+        return None if place.get("lat") is None or place.get("lng") is None else place
 
     async def _voice(self):
         verdict, detail = self._row("voice")
