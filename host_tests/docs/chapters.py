@@ -69,7 +69,9 @@ class Desk:
 
     def save(self, block):
         """Save a block under its name."""
-        (self.place / block.name).write_text(block.text, "utf-8")
+        path = self.place / block.name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(block.text, "utf-8")
 
     def words(self, command):
         """Return a command as it is given here."""

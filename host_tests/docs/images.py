@@ -21,7 +21,8 @@ def image(application=None):
     entries = b"".join(struct.pack("<2sBBII16sI", b"\xaa\x50", kind, sub, at, size, name, 0) for name, kind, sub, at, size in parts)
     table = entries + b"\xeb\xeb" + b"\xff" * 14 + hashlib.md5(entries).digest()
     room = io.BytesIO(b"\xff" * 0xF000)
-    for at, data in ((0, program(b"bootloader")), (0x7000, table.ljust(0xC00, b"\xff")), (0xF000, application or program(b"app"))):
+    application = application or program(b"MicroPython v1.26.1 on 2025-09-11")
+    for at, data in ((0, program(b"bootloader")), (0x7000, table.ljust(0xC00, b"\xff")), (0xF000, application)):
         room.seek(at)
         room.write(data)
     return room.getvalue()

@@ -14,6 +14,7 @@ from host_tests.docs.images import image
 from host_tests.system.harness import RELAY_PIN, Process
 from host_tests.system.provisioning import BUTTON_PIN
 
+_PASSPHRASE = "correct horse\n"
 _FACTOR = 10  # the boards' and modems' seconds in one real second
 
 
@@ -58,6 +59,10 @@ class Reader:
     def only_show(self, command):
         """Let esptool's words be shown."""
         assert "write-flash" in self.desk.run(command if "--dry-run" in command else f"{command} --dry-run")
+
+    def type_passphrase(self, command):
+        """Type it as often as it is asked for."""
+        self.desk.run(command, _PASSPHRASE * 2)
 
     def hold_button(self, command):
         """Hold every board's button meanwhile."""

@@ -17,7 +17,6 @@ from host_tests.upgrade.world import Upgrading, release
 pytestmark = pytest.mark.slow
 
 CHAPTER = "maker.md"
-_PASSPHRASE = "correct horse\n"
 _PORTS = 3
 
 
@@ -35,10 +34,6 @@ class Maker(Reader):
         (self.desk.place / "server.key").write_bytes(self.tls.key.read_bytes())
         (self.desk.place / "console.txt").write_text("Traceback (most recent call last):\n")
 
-    def type_passphrase(self, command):
-        """Type it as often as it is asked for."""
-        self.desk.run(command, _PASSPHRASE * 2)
-
     def fetch(self, command):
         """Fetch what the server serves, with the order's token, and end the server."""
         process = self.desk.start(command)
@@ -55,7 +50,8 @@ class Maker(Reader):
             process.communicate()
 
     HANDS = (
-        (r"release key new|release build", type_passphrase),
+        (r"release key new|release build", Reader.type_passphrase),
+        (r"--register", Reader.plainly),
         (r"hanma flash", Reader.only_show),
         (r"hanma doctor", Reader.hold_button),
         (r"release serve", fetch),

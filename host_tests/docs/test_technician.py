@@ -71,7 +71,18 @@ class Technician(Reader):
 
         wait_for(is_there, lambda: f"{words!r} in {self._watched()}", 60)
 
+    def understood(self, command):
+        """Of the test at the welder only that the tool knows every word: tests of the whole terminal have done it."""
+        assert "--verify" in self.desk.run(f"{command} --help")
+
+    def list_all(self, command):
+        """Have the lists written, with what nobody knows named."""
+        assert "终端" in self.desk.run(f"{command} || test $? = 1")
+
     HANDS = (
+        (r"hanma accept", understood),
+        (r"release key new", Reader.type_passphrase),
+        (r"--export", list_all),
         (r"hanma flash", Reader.only_show),
         (r"--watch", move_cable),
         (r"hanma doctor|hanma provision --board", at_cable),

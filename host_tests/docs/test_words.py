@@ -36,7 +36,7 @@ def _options(command):
 
 def _of_bench():
     """Return the options that a chapter may name without their command."""
-    named = (("provision",), ("flash",), ("doctor",), ("release", "build"), ("release", "serve"))
+    named = (("provision",), ("accept",), ("flash",), ("doctor",), ("release", "build"), ("release", "serve"))
     return set().union(*(_options(_command(words)[0]) for words in named))
 
 
