@@ -118,6 +118,8 @@ def test_with_a_dead_file_system_the_emergency_still_comes_and_no_reset_is_tried
     planting.tell(world.flash, "flash_dead")
     world.sim.call("network", up=False)
     wait_for(lambda: "alarm flash begins" in world.chip.console_text(), world.story)
+    wait_for(lambda: "link down: no_answer" in world.chip.console_text(), world.story)
+    world.terminal_passes(10)  # it looks for the way to a session, which it cannot read, while the modem has its call still
     world.sim.call("reboot")
     world.until_relay(1)
     world.terminal_passes(180)

@@ -18,7 +18,7 @@ def names(module):
 @functools.cache
 def _outcomes(module, binary):
     run = subprocess.run(
-        [binary or replay.micropython_path(), "-X", "heapsize=8M", str(replay.UNIT / f"{module}.py")],
+        [binary or replay.micropython_path(), "-X", "heapsize=1M", str(replay.UNIT / f"{module}.py")],
         env={**os.environ, "MICROPYPATH": f"{replay.FIRMWARE}:{replay.UNIT}:.frozen"},
         capture_output=True,
         text=True,
