@@ -1,5 +1,6 @@
 """The simulator as a process: a real pty, real sockets, the control channel; and the pace of its wire."""
 
+import contextlib
 import json
 import os
 import select
@@ -125,6 +126,7 @@ def start():
 def echo_server():
     """A TCP server that echoes; yields its port."""
     server = socket.create_server(("127.0.0.1", 0))
+    open_ones = [server]
 
     def serve():
         while True:
@@ -132,6 +134,7 @@ def echo_server():
                 connection = server.accept()[0]
             except OSError:
                 return
+            open_ones.append(connection)
             with connection:
                 while data := connection.recv(4096):
                     connection.sendall(data)
@@ -139,7 +142,9 @@ def echo_server():
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     yield server.getsockname()[1]
-    server.shutdown(socket.SHUT_RDWR)
+    for one in open_ones:
+        with contextlib.suppress(OSError):  # closed already
+            one.shutdown(socket.SHUT_RDWR)
     server.close()
     thread.join(PATIENCE_S)
 
