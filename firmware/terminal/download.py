@@ -136,7 +136,7 @@ class Download:
             partition = image.target()
             if partition is None:
                 return "no_partition"
-            place, room_b = image.DIRECTORY, partition.info()[3]
+            place, room_b = slots.IMAGE, partition.info()[3]
         else:
             room_b = _free_b() + landing.taken_b(slot) - _RESERVE_B
         running = await self._version_of(place)

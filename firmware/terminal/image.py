@@ -18,9 +18,8 @@ from micropython import const
 from terminal import slots
 from terminal.bundle import Refused
 
-DIRECTORY = "image"
-NEXT = "image/next"
-_CONFIRMED = "image/bundle"
+NEXT = slots.IMAGE + "/next"
+_CONFIRMED = slots.IMAGE + "/bundle"
 _BLOCK_B = const(4096)
 _CHUNK_B = const(512)
 _ERASE = const(6)  # a block device's request
@@ -47,7 +46,7 @@ def target():
 
 def admit(round, path):
     """From here on the next partition belongs to the bundle whose verified beginning lies at path. Raises OSError."""
-    slots.make(DIRECTORY)
+    slots.make(slots.IMAGE)
     os.rename(path, NEXT)
     round.nvs.set_i32("trial_s", 0)
     round.nvs.commit()

@@ -16,6 +16,7 @@ from micropython import const
 from terminal.store import get_blob
 
 ROOT = "."
+IMAGE = "image"  # where the beginning of a whole image is
 _STATE = "upgrade.json"
 _POINTER = "slot"
 _KEPT = ("day", "used_b", "asked", "failed", "owed", "text", "numbers")  # of the state, when an order has ended

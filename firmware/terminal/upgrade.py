@@ -106,7 +106,7 @@ class Round:
             kept["failed"] = state.get("version")
         if what == "confirmed":
             kept["text"] = state.get("next_text")
-            place = "image" if "image" in state else self.slot
+            place = slots.IMAGE if "image" in state else self.slot
             kept["numbers"] = dict(state.get("numbers") or {}, **{place: state.get("version")})
         self.state = kept
         slots.save_state(kept)

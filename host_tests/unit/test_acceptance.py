@@ -12,8 +12,10 @@ pytest.importorskip("reportlab")
 import openpyxl  # noqa: E402
 from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: E402
 from PIL import Image  # noqa: E402
+from typer.testing import CliRunner  # noqa: E402
 
-from hanma.provision import lists, sheet  # noqa: E402
+from hanma.cli import app  # noqa: E402
+from hanma.provision import accept_cli, lists, sheet  # noqa: E402
 from hanma.provision.accept import STEPS  # noqa: E402
 from hanma.provision.record import Record  # noqa: E402
 from hanma.provision.words import Trouble  # noqa: E402
@@ -162,7 +164,7 @@ def test_a_sheet_that_cannot_be_written_leaves_the_old_one_whole(tmp_path, monke
     def full(_descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(sheet.os, "fsync", full)
+    monkeypatch.setattr("hanma.provision.whole.os.fsync", full)
     with pytest.raises(OSError, match="No space"):
         sheet.save(path, _data(site="south"), [], _KEY)
     assert path.read_bytes() == before and sheet.verify(path, [_PUBLIC])[0]["site"] == "north"
@@ -256,3 +258,11 @@ def test_a_test_at_the_welder_is_kept_in_the_record_and_its_csv(tmp_path):
     assert [step["step"] for step in record.acceptances()[0]["steps"]] == list(STEPS)
     lines = list(csv.DictReader(io.StringIO((tmp_path / "record.accept.csv").read_text(encoding="utf-8-sig"))))
     assert [line["device_id"] for line in lines] == ["T-1", "T-2", "T-3"] and json.loads(lines[0]["steps"])[0]["step"] == "online"
+
+
+@pytest.mark.parametrize(("lang", "words"), [("en", "check --broker"), ("zh", "检查 --broker")])
+def test_a_broker_that_is_not_there_is_said_with_what_to_check(tmp_path, monkeypatch, lang, words):
+    monkeypatch.setattr(accept_cli, "_CONNECT_S", 0.2)
+    given = ["accept", "--device", "T-1", "--broker", "mqtt://127.0.0.1:1", "--out", str(tmp_path), "--lang", lang]
+    done = CliRunner().invoke(app, [*given, "--record", str(tmp_path / "record.sqlite")])
+    assert done.exit_code == 1 and words in done.output, done.output

@@ -7,7 +7,7 @@ from host_tests.board.ota_chip import PANICS
 from host_tests.port import boot_choice
 from host_tests.port.chip import HARD
 from host_tests.system.harness import wait_for
-from host_tests.upgrade.world import Upgrading, image
+from host_tests.upgrade.world import Upgrading, damaged, image
 
 pytestmark = pytest.mark.slow
 
@@ -108,17 +108,10 @@ def test_power_cuts_amid_writes_and_ranges_that_are_cut_cost_only_what_was_under
     assert chip.content("ota_1").startswith(boot_choice.app_image(_CONTENT))
 
 
-def _damaged(path, at):
-    data = bytearray(path.read_bytes())
-    data[at] ^= 1
-    path.write_bytes(data)
-    return path
-
-
 @pytest.mark.parametrize(
     "reason, make",
     [
-        ("wrong_signature", lambda path: _damaged(image(path, 7), 500)),
+        ("wrong_signature", lambda path: damaged(image(path, 7), 500)),
         ("unknown_key", lambda path: image(path, 7, key="C")),
         ("wrong_board", lambda path: image(path, 7, plan={"boards": ("another",)})),
         ("wrong_micropython", lambda path: image(path, 7, plan={"micropython": ("1.2",)})),
@@ -133,7 +126,7 @@ def test_an_image_that_must_not_run_is_refused_before_flash_is_touched(upgrading
 
 
 def test_an_image_whose_bytes_are_of_another_is_refused_when_it_is_read_back(upgrading, tmp_path):
-    upgrading.order(_started(upgrading, _damaged(image(tmp_path / "seven", 7, _CONTENT), -50000)))
+    upgrading.order(_started(upgrading, damaged(image(tmp_path / "seven", 7, _CONTENT), -50000)))
     upgrading.until("refused", reason="mixed_files")
     assert upgrading.world.chip.started == ["ota_0"]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from host_tests.system.harness import wait_for
-from host_tests.upgrade.world import Upgrading, release
+from host_tests.upgrade.world import Upgrading, damaged, release
 
 pytestmark = pytest.mark.slow
 
@@ -94,19 +94,12 @@ def test_a_difference_over_another_base_is_refused_and_one_that_only_takes_a_fil
     assert not (upgrading.world.flash / "b/lib/terminal/gcj02.mpy").exists()
 
 
-def _damaged(path, at):
-    data = bytearray(path.read_bytes())
-    data[at] ^= 1
-    path.write_bytes(data)
-    return path
-
-
 @pytest.mark.parametrize(
     "reason, make",
     [
-        ("wrong_signature", lambda path: _damaged(release(path, 7), 900)),
+        ("wrong_signature", lambda path: damaged(release(path, 7), 900)),
         ("unknown_key", lambda path: release(path, 7, key="C")),
-        ("mixed_files", lambda path: _damaged(release(path, 7), -50000)),
+        ("mixed_files", lambda path: damaged(release(path, 7), -50000)),
         ("expired", lambda path: release(path, 7, plan={"expires_ms": 1_000})),
         ("wrong_board", lambda path: release(path, 7, plan={"boards": ("another",)})),
         ("wrong_micropython", lambda path: release(path, 7, plan={"micropython": ("1.2",)})),

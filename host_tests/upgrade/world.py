@@ -35,6 +35,14 @@ def image(out, version, content=b"MicroPython", key="A", plan=None, raw=None):
     return out
 
 
+def damaged(path, at):
+    """Flip one bit of a bundle; returns its path."""
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1
+    path.write_bytes(data)
+    return path
+
+
 class Upgrading:
     """`with Upgrading(tmp_path, …) as upgrading:`; options are those of `World`. world: it; the server serves one file."""
 

@@ -89,7 +89,7 @@ def command(
         _fail(trouble.words(lang))
     except (PlatformError, OSError) as error:
         _fail(error)
-    screen.tell(port, "verdict", data["verdict"], (device, _reasons(done, lang)))
+    screen.tell(port, "verdict", data["verdict"], (device, _failed(done)))
     typer.echo(path)
     raise typer.Exit(0 if done.passed() else 1)
 
@@ -149,7 +149,7 @@ async def _run(platform_at, device, limits, out, screen, yes):
             await asyncio.wait_for(platform.connected.wait(), _CONNECT_S)
         except asyncio.TimeoutError:
             serving.cancel()
-            raise PlatformError("no connection to the broker 连不上平台") from None
+            raise Trouble("no_broker", seconds=_CONNECT_S) from None
         ask = _said_yes if yes else _asker(screen.lang)
         done = Acceptance(platform, device, new_ref("accept"), limits, ask, lambda one: _show(screen, one), screen.note)
         try:
@@ -213,7 +213,7 @@ def _show(screen, result):
     screen.tell("", "result", (result.step, result.verdict, detail, result.time), result.seconds)
 
 
-def _reasons(done, lang):
+def _failed(done):
     return "; ".join(one.step for one in done.results if one.verdict == "fail")
 
 

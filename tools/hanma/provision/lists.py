@@ -9,12 +9,12 @@ is named. XLSX with text cells, and the same as CSV. State: none.
 
 import csv
 import io
-import os
 import pathlib
 import sys
 
 import openpyxl
 
+from hanma.provision import whole
 from hanma.provision.words import Trouble
 
 if sys.version_info >= (3, 11):
@@ -81,10 +81,10 @@ def make(record, settings):
         row["所属行政区划"] = enterprise.get("行政区划", "") if belongs else ""
         row["安装时间"] = test["time"][:10] if test else ""
         rows.append({field: row.get(field, "") for field in TERMINAL})
-    whole = {field: enterprise.get(field, "") for field in ENTERPRISE}
-    missing = [f"企业 {field}" for field, text in whole.items() if not text]
+    filled = {field: enterprise.get(field, "") for field in ENTERPRISE}
+    missing = [f"企业 {field}" for field, text in filled.items() if not text]
     missing += [f"{row['设备编号']} {field}" for row in rows for field, text in row.items() if not text]
-    return whole, rows, missing
+    return filled, rows, missing
 
 
 def save(directory, enterprise, terminals):
@@ -95,9 +95,7 @@ def save(directory, enterprise, terminals):
     files = {f"{name}.csv": _csv(lines) for name, lines in tables.items()}
     files["名单.xlsx"] = _xlsx(tables)
     for name, data in files.items():
-        fresh = directory / (name + ".new")
-        fresh.write_bytes(data)
-        os.replace(fresh, directory / name)
+        whole.write(directory / name, data)
     return [directory / name for name in files]
 
 

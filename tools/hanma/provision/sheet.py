@@ -9,7 +9,6 @@ import base64
 import hashlib
 import io
 import json
-import os
 import pathlib
 import textwrap
 
@@ -25,6 +24,7 @@ from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfbase.ttfonts import TTFError, TTFont
 from reportlab.pdfgen.canvas import Canvas
 
+from hanma.provision import whole
 from hanma.provision.words import Trouble, say
 
 # Adobe's standard font for simplified Chinese: readers have it or take another; nothing is embedded, so no licence is touched.
@@ -83,8 +83,8 @@ def save(path, data, pictures, private=None, font=None):
     digest = hashlib.sha256(pdf).hexdigest()
     beside = {"data": data, "signature": signature, "pdf_sha256": digest, "pdf_signature": _sign(private, pdf)}
     path.parent.mkdir(parents=True, exist_ok=True)
-    _write(path.with_suffix(".json"), json.dumps(beside, ensure_ascii=False, indent=1, sort_keys=True).encode())
-    _write(path, pdf)
+    whole.write(path.with_suffix(".json"), json.dumps(beside, ensure_ascii=False, indent=1, sort_keys=True).encode())
+    whole.write(path, pdf)
     return digest
 
 
@@ -133,16 +133,6 @@ def _is_signed(modulus, signature, message):
     except (InvalidSignature, ValueError, TypeError):
         return False
     return True
-
-
-def _write(path, data):
-    """Write a file whole or not at all, over a power cut too."""
-    fresh = path.with_name(path.name + ".new")
-    with open(fresh, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(fresh, path)
 
 
 # ---- drawing

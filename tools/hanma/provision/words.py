@@ -100,6 +100,11 @@ WORDS = {
         "终端 {device} 在 {seconds} 秒内没有应答：检查供电、天线，以及平台地址是否一致",
         "terminal {device} did not answer within {seconds} s: its supply, its antenna, the same broker?",
     ),
+    "no_broker": (
+        "{seconds} 秒内连不上平台：检查 --broker 的地址和端口、账号密码、--ca 文件，以及本机网络",
+        "no connection to the broker within {seconds} s: check --broker's address and port, user and password, --ca, and this"
+        " computer's network",
+    ),
     "unanswered": ("命令没有应答：检查天线和信号", "an order was not answered: check antenna and signal"),
     "on_refused": ("终端不执行开机：{detail}", "the terminal does not switch on: {detail}"),
     "off_refused": (
