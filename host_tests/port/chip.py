@@ -21,6 +21,7 @@ PWRON, HARD, WDT, SOFT = 1, 2, 3, 5
 
 _RUN = pathlib.Path(__file__).resolve().parent / "run.py"
 _POLL_S = 0.05
+_ASLEEP_WAIT_S = 0.5
 _CRASHES_MOST = 50  # process deaths of its own in one power-on: more is a broken host, not a broken firmware
 
 
@@ -127,6 +128,7 @@ class Chip:
         """Send the byte 0x03 on the REPL UART. Return whether it could interrupt the firmware."""
         with self._changed:
             if self.interruptible and self._process is not None:
+                _wait_asleep(self._process.pid)
                 self._process.send_signal(signal.SIGINT)
                 return True
         return False
@@ -379,6 +381,19 @@ class Chip:
         "cut": _on_cut,
         "idle": lambda self: None,
     }
+
+
+def _wait_asleep(pid):
+    """Wait, not for long, until the process sleeps in the kernel, where the kernel shows that.
+
+    The chip raises KeyboardInterrupt between two bytecodes. The unix port raises it at once, and out of the
+    middle of a collection the heap stays locked; no collection sleeps.
+    """
+    end = time.monotonic() + _ASLEEP_WAIT_S
+    stat = pathlib.Path(f"/proc/{pid}/stat")
+    with contextlib.suppress(OSError):
+        while stat.read_text().rpartition(")")[2].split()[0] != "S" and time.monotonic() < end:
+            time.sleep(0.0005)
 
 
 def _levels(edges):

@@ -3,6 +3,7 @@
 import datetime
 import json
 import os
+import pathlib
 import pty
 import select
 import ssl
@@ -55,7 +56,12 @@ def make_chip(tmp_path, micropython64):
 
 def _printed(chip, text):
     """Wait until the firmware has printed text."""
-    assert chip.wait_until(lambda: text in chip.console_text(), _TIMEOUT_S), chip.console_text()
+    _printed_times(chip, text, 1)
+
+
+def _printed_times(chip, text, times):
+    """Wait until the firmware has printed text that often, over all boots."""
+    assert chip.wait_until(lambda: chip.console_text().count(text) >= times, _TIMEOUT_S), chip.console_text()
 
 
 def test_every_way_down_has_the_cause_the_chip_would_tell(make_chip):
@@ -153,6 +159,18 @@ def test_ctrl_c_interrupts_only_while_it_is_armed(make_chip):
     _printed(chip, "ready again")
     assert chip.wait_until(lambda: not chip.interruptible, _TIMEOUT_S)
     assert not chip.ctrl_c()
+
+
+@pytest.mark.skipif(not pathlib.Path("/proc/self/stat").exists(), reason="the kernel does not show who sleeps")
+def test_ctrl_c_never_lands_in_the_middle_of_a_collection(make_chip):
+    collecting = "import gc, time\nkept = [bytes(20) for _ in range(20_000)]\nprint('ready')\n"
+    waiting = "try:\n    while True:\n        gc.collect()\n        time.sleep_ms(1)\n"
+    chip = make_chip(collecting + waiting + "except KeyboardInterrupt:\n    print('still', len(bytes(5_000)))\n")
+    for round_ in range(1, 6):
+        _printed_times(chip, "ready", round_)
+        assert chip.ctrl_c()
+        _printed_times(chip, "still 5000", round_)
+        chip.press_reset()
 
 
 def test_a_reset_lets_go_of_every_pin_but_the_held_ones(make_chip):
