@@ -6,6 +6,7 @@ import contextlib
 
 import pytest
 
+from host_tests.sim.control import ControlError
 from host_tests.system import planting
 from host_tests.system.harness import World, wait_for
 from host_tests.system.small_heap import HEAP, standins
@@ -138,7 +139,8 @@ def test_without_the_memory_for_a_new_session_the_terminal_resets_itself_in_time
     world.switch_on("J1")
     world.until_event(relay=1, cause="order", job="J1")
     _fill(world, 4000)
-    world.sim.call("close", id=0)  # the network ends the session
+    with contextlib.suppress(ControlError):  # or the want of memory was quicker
+        world.sim.call("close", id=0)  # the network ends the session
     wait_for(lambda: world.chip.boots > 1, world.story, _RESET_S)
     world.until_online(2)
     world.until_event(relay=1, cause="resumed", job="J1")

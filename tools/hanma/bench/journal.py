@@ -33,6 +33,10 @@ def read(path):
                 yield record
 
 
+def _for_the_owner(path, flags):
+    return os.open(path, flags, 0o600)
+
+
 class Journal:
     """Appends to `path` (made with mode 0600 where it does not exist). `clock_ms` gives the time of each
     line."""
@@ -41,13 +45,14 @@ class Journal:
         self.path = Path(path)
         self._clock_ms = clock_ms
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+        self._file = open(self.path, "a+b", buffering=0, opener=_for_the_owner)  # noqa: SIM115 - closed by close()
         self._close_torn_line()
 
     def _close_torn_line(self):
-        size = os.fstat(self._fd).st_size
-        if size and os.pread(self._fd, 1, size - 1) != b"\n":
-            os.write(self._fd, b"\n")
+        if self._file.seek(0, os.SEEK_END):
+            self._file.seek(-1, os.SEEK_END)
+            if self._file.read(1) != b"\n":
+                self._file.write(b"\n")
 
     def message(self, direction, topic, payload):
         """A message as it passed: `direction` is "up" or "down", `payload` bytes (kept as text, or as
@@ -68,16 +73,15 @@ class Journal:
 
     def _append(self, fields):
         line = line_of({"v": 1, "t_ms": self._clock_ms(), **fields})
-        written = os.write(self._fd, line)
+        written = self._file.write(line)
         while written < len(line):
-            written += os.write(self._fd, line[written:])
+            written += self._file.write(line[written:])
 
     def close(self):
         """Brings what was written to the disk. Closing twice does nothing."""
-        if self._fd >= 0:
-            os.fsync(self._fd)
-            os.close(self._fd)
-            self._fd = -1
+        if not self._file.closed:
+            os.fsync(self._file.fileno())
+            self._file.close()
 
     def __enter__(self):
         return self
