@@ -15,7 +15,7 @@ from host_tests.system.harness import RELAY_PIN, Platform, Process, World, free_
 
 ORDERS = 300
 SOCKET_ORDERS = 100
-_QUIET_S = 0.05  # between orders: acknowledgements of the last one are still on their way, and Nagle holds back what follows them
+_QUIET_S = 0.15  # between orders: acknowledgements of the last one are still on their way, and Nagle holds back what follows them
 _LISTENER = pathlib.Path(__file__).with_name("listener.py")
 _AWAIT_S = 10
 
