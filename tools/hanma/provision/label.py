@@ -3,6 +3,7 @@
 State: none. Lengths in mm on paper.
 """
 
+import io
 import pathlib
 import re
 
@@ -10,6 +11,8 @@ import segno
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
+
+from hanma.provision import whole
 
 TEMPLATE = "{device_id}"
 _COLUMNS, _ROWS = 3, 8
@@ -42,13 +45,16 @@ def save_png(directory, number, device_id, text):
     directory.mkdir(parents=True, exist_ok=True)
     name = re.sub(r"[^A-Za-z0-9_.-]", "_", device_id)
     path = directory / f"{number:06d}-{name}.png"
-    segno.make(text, error="m", micro=False).save(str(path), scale=8, border=_QUIET_MODULES)
+    room = io.BytesIO()
+    segno.make(text, error="m", micro=False).save(room, kind="png", scale=8, border=_QUIET_MODULES)
+    whole.write(path, room.getvalue())
     return path
 
 
 def save_sheet(path, labels):
     """Write labels, [(number, device id, text)], on sheets of A4."""
-    canvas = Canvas(str(path), pagesize=A4, invariant=True)
+    room = io.BytesIO()
+    canvas = Canvas(room, pagesize=A4, invariant=True)
     width, height = A4
     step_x = (width - 2 * _MARGIN_MM * mm) / _COLUMNS
     step_y = (height - 2 * _MARGIN_MM * mm) / _ROWS
@@ -60,6 +66,7 @@ def save_sheet(path, labels):
         top = height - _MARGIN_MM * mm - place // _COLUMNS * step_y
         _draw(canvas, left, top, *label)
     canvas.save()
+    whole.write(path, room.getvalue())
 
 
 def _draw(canvas, left, top, number, device_id, text):

@@ -156,9 +156,9 @@ class _Page:
         """Write one text, on as many lines as it takes."""
         for part in self.wrapped(text, size, A4[0] - _MARGIN - left):
             self.need(_LINE)
+            self.y -= max(_LINE if size >= _SIZE else 0, size * 1.4)
             self.canvas.setFont(self.font, size)
             self.canvas.drawString(left, self.y, part)
-            self.y -= max(_LINE if size >= _SIZE else 0, size * 1.4)
 
     def wrapped(self, text, size, width):
         """Return the text cut into lines of this width; Chinese may be cut anywhere."""
@@ -192,6 +192,7 @@ def _draw(data, pictures, signature, private, font):
         page.line(f"{label}：{data.get(name) or '—'}")
     page.y -= _LINE / 2
     page.line(f"结论 verdict：{say(data['verdict'], 'zh')} {say(data['verdict'], 'en')}", _TITLE)
+    page.y -= _LINE / 2
     for step in data["steps"]:
         _draw_step(page, step)
     _draw_signature(page, data, signature, private)
@@ -241,5 +242,5 @@ def _draw_picture(page, jpeg, words):
     page.need(high * scale + 2 * _LINE)
     page.y -= high * scale
     page.canvas.drawImage(image, _MARGIN, page.y, wide * scale, high * scale)
-    page.y -= _LINE
     page.line(words, _SMALL)
+    page.y -= _LINE
