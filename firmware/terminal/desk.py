@@ -228,8 +228,10 @@ class Desk:
                 content = borrow("reports").gap(rank, names, self.moment())
             except (ImportError, OSError):
                 return  # told when flash can be read again
+            alarms = outbox.gaps.get(ALARM)
             self.report(content)
-            if outbox.gaps[rank] == names:  # else the report itself has cost more of them: that is told next
+            # else the report itself has cost more of them, or found no room: that is told next
+            if outbox.gaps[rank] == names and outbox.gaps.get(ALARM) == alarms:
                 outbox.told(rank)
 
     def _dated(self, record):

@@ -29,6 +29,7 @@ _HEAD = "<2sHHIII"  # magic, length of the body, action code, boot, sequence, CR
 _HEAD_B = const(18)
 _CRC_AT = const(14)
 _MAGIC = b"\xa5R"
+_TELLS = b'"records_dropped"'  # a record with this in it explains what else was dropped
 _CODES = ("00", "Z0", "FF", "EF", "E0")
 
 
@@ -95,7 +96,7 @@ class Outbox:
             if len(self._loose) > _MOST_LOOSE:
                 victim = max(self._loose, key=_rank)  # the first of those alike
                 self._loose.remove(victim)
-                self._note_gap(victim[0], [victim[1:3]])
+                self._note_gap(victim[0], [victim[1:3]], [victim[4]])
 
     def _write(self, rank, record):
         """Append to the rank's queue, making room by rule; return whether the record is on flash, or dropped by that rule."""
@@ -119,9 +120,9 @@ class Outbox:
         for victim in range(_RANKS - 1, rank - 1, -1):
             queue = self._queues[victim]
             if len(queue.segments) >= (least if victim == rank else 1):
-                names = queue.oldest()
-                if names:
-                    self._note_gap(victim, names)  # first: a power cut between the two must leave no gap that nobody explains
+                names, bodies = queue.oldest()
+                if names:  # first: a power cut between the two must leave no gap that nobody explains
+                    self._note_gap(victim, names, bodies)
                 queue.drop()
                 return True
         return False
@@ -157,14 +158,22 @@ class Outbox:
 
     # ---- what was dropped
 
-    def _note_gap(self, rank, names):
-        """Remember on flash that these records, oldest first, are gone: (boot, sequence) each."""
-        gap = self.gaps.get(rank)
-        first, count = (gap[:2], gap[4]) if gap else (names[0], 0)
-        self.gaps[rank] = list(first) + list(names[-1]) + [count + len(names)]
+    def _note_gap(self, rank, names, bodies=()):
+        """Remember on flash that these records, oldest first, are gone: (boot, sequence) each.
+
+        bodies: JSON of some of them; what they would have explained is to be told anew. Raises MemoryError; then nothing is noted.
+        """
+        told = [json.loads(body)["detail"] for body in bodies if _TELLS in body]
+        self._widen(rank, names[0], names[-1], len(names))
+        for gap in told:
+            self._widen(gap["rank"], gap["from"], gap["to"], gap["count"])
         self.dropped += len(names)
         self.waiting -= len(names)
         self._save_gaps()
+
+    def _widen(self, rank, first, last, count):
+        gap = self.gaps.get(rank) or list(first) + list(last) + [0]
+        self.gaps[rank] = min(gap[:2], list(first)) + max(gap[2:4], list(last)) + [gap[4] + count]
 
     def told(self, rank):
         """The gap of this rank is in a record by now."""
@@ -285,15 +294,16 @@ class _Queue:
             self._again = sorted(self._again + [place])
 
     def oldest(self):
-        """Return (boot, sequence) of the oldest segment's records that are not done."""
+        """Return ((boot, sequence) of the oldest segment's records that are not done, bodies of those that explain others)."""
         segment = self.segments[0]
-        return self._names(segment, [place for place in self._flying + self._again if place[0] == segment])
+        bodies = []
+        return self._names(segment, [place for place in self._flying + self._again if place[0] == segment], bodies), bodies
 
     def drop(self):
         """Give up the oldest segment."""
         segment = self.segments[0]
         out = len(self._flying) + len(self._again)
-        count = len(self.oldest())
+        count = len(self.oldest()[0])
         self._flying = [place for place in self._flying if place[0] != segment]
         self._again = [place for place in self._again if place[0] != segment]
         self._unread -= count - out + len(self._flying) + len(self._again)
@@ -306,13 +316,18 @@ class _Queue:
             self._size = None
             self._at = (0, 0)
 
-    def _names(self, segment, known=()):
-        """Return (boot, sequence) of the records of a segment that wait: not read yet, or known to be out."""
+    def _names(self, segment, known=(), bodies=None):
+        """Return (boot, sequence) of the records of a segment that wait: not read yet, or known to be out.
+
+        bodies: takes the bodies of those that explain what else was dropped.
+        """
         names = []
         found = self._read(segment, 0)
         while found:
             if found[0] in known or found[0] >= self._at:
                 names.append(found[3:5])
+                if bodies is not None and _TELLS in found[5]:
+                    bodies.append(found[5])
             found = self._read(segment, found[1])
         return names
 

@@ -70,6 +70,15 @@ MUTANTS = (
         "rank",
     ),
     _mutant(
+        "forgets what a dropped report explained",
+        "terminal/outbox.py",
+        'told = [json.loads(body)["detail"] for body in bodies if _TELLS in body]',
+        "told = []",
+        "outbox",
+        {"cases": ["dropping what explains what was dropped"], "stride": 1000},
+        "lost",
+    ),
+    _mutant(
         "does not look at a record's CRC",
         "terminal/outbox.py",
         "len(body) == length and crc == binascii.crc32(",

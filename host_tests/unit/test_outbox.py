@@ -170,6 +170,20 @@ def test_every_record_is_waiting_in_flight_done_or_dropped_by_rule(play, steps, 
         assert dropped == 0
 
 
+def test_a_dropped_report_of_what_was_dropped_leaves_nothing_unexplained(play):
+    positions = [["add", POSITION, 200] for _ in range(3)]
+    alarms = [["add", ALARM, 200] for _ in range(3)]
+    result = play([["add", ALARM, 9], *positions, ["report", POSITION], *alarms], most=3)
+    assert result["gaps"] == [[ALARM, 1, 1, 1, 5, 2], [POSITION, 1, 2, 1, 4, 3]]
+
+
+def test_a_dropped_report_that_flash_would_not_take_leaves_nothing_unexplained(play):
+    positions = [["add", POSITION, 200] for _ in range(4)]
+    alarms = [["add", ALARM, 9] for _ in range(16)]
+    result = play([*positions, ["dead", True], ["report", POSITION], *alarms], most=3)
+    assert result["gaps"] == [[ALARM, 1, 5, 1, 5, 1], [POSITION, 1, 1, 1, 1, 1]]
+
+
 # ---- a full heap
 
 

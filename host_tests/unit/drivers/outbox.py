@@ -3,7 +3,8 @@
 case: {"directory": path, "most": segments, "segment_b": bytes, "steps": [[name, args...]]}. Steps: "add" rank, letters · "next" ·
 "done" k and "undone" k (the k-th of those in flight, if there is one) · "boot" (power off and on) · "tear" rank, bytes (the power
 went while that rank's last segment was written: so many bytes are missing at its end) · "spoil" rank, offset (a byte of its first
-segment is another) · "told" rank · "full" flag (writing fails with ENOSPC) · "dead" flag (writing fails with EIO).
+segment is another) · "told" rank · "report" rank (what was dropped of it becomes an alarm) · "full" flag (writing fails with
+ENOSPC) · "dead" flag (writing fails with EIO).
 """
 
 import builtins
@@ -69,6 +70,13 @@ class World:
     def told(self, rank):
         if rank in self.box.gaps:
             self.box.told(rank)
+
+    def report(self, rank):
+        gap = self.box.gaps[rank]
+        detail = {"rank": rank, "from": gap[:2], "to": gap[2:4], "count": gap[4]}
+        sequence = self.box.add(room.ALARM, "E0", {"kind": "records_dropped", "detail": detail})
+        self.box.told(rank)
+        return sequence
 
     def full(self, on):
         self.error = 28 if on else None
