@@ -56,6 +56,7 @@ class Life:
         self._ending = None
         self._wants_to_weld = self._is_stuck = self._has_rival = False
         self._is_powered = self._is_undisturbed = False
+        self._has_broker = True
         self._nvs_commits = self._nvs_entries = 0
         self.world = world = quick.QuickWorld(scenario["slack_ms"][0], self._on_edge)
         self.network = LocalNetwork(scenario["rtt_ms"])
@@ -238,6 +239,7 @@ class Life:
             self.note("heap", _in_use())
 
     def _broker_runs(self, runs):
+        self._has_broker = runs
         for connection in list(self.broker.connections):
             connection.will = None  # a broker that dies sends nobody's
             connection.abort(self.world.ms)
@@ -248,7 +250,7 @@ class Life:
 
     def _refuse(self, code):
         self.broker.refuse_code = code
-        if code:
+        if code and self._has_broker:
             self._broker_runs(True)
 
     def _clock(self, error_ms):

@@ -15,6 +15,7 @@ DAY = 24 * HOUR
 START_UNIX_MS = 1767225600000 + 8 * HOUR  # the first midnight, wherever the site is
 
 _QUIET_END = 2 * HOUR  # the month's last hours are without faults: what waits has time to arrive
+_LEAST_WELD = 15 * SECOND  # what a terminal with coarse timers cannot miss
 _LONG_RUN_FROM = 16  # days; from here on no power cut, no crash: ticks wrap, and the heap has time to grow
 
 
@@ -208,9 +209,9 @@ class Month:
     def _plan_welding(self, begin, end):
         """Pulses of current with pauses; now and then a pause longer than the terminal waits."""
         at = begin
-        while at < end:
+        while at <= end - _LEAST_WELD:
             self._add(at, "site", "weld", True)
-            at += self._between(15 * SECOND, 4 * MINUTE)
+            at += self._between(_LEAST_WELD, 4 * MINUTE)
             self._add(min(at, end), "site", "weld", False)
             at += self._between(40 * MINUTE, 70 * MINUTE) if self._chance(2) else self._between(30 * SECOND, 12 * MINUTE)
 

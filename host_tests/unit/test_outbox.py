@@ -1,11 +1,14 @@
 """The outbox: nothing acknowledged is kept, nothing else is lost but by rule, and what is lost by rule is told."""
 
+from types import SimpleNamespace
+
 import pytest
 from drivers import outbox as driver
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from terminal import outbox as room
+from terminal.desk import Desk
 from terminal.outbox import Outbox
 
 RUNS = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
@@ -222,6 +225,17 @@ def test_a_report_that_finds_no_memory_twice_is_dropped_with_its_gap(full):
     assert box.add(EVENT, "FF", {"n": 1}) == 1
     assert (box.waiting, box.dropped, box.gaps) == (0, 1, {EVENT: [1, 1, 1, 1, 1]})
     assert box.add(EVENT, "FF", {"n": 2}) == 2
+
+
+def test_a_report_of_what_was_dropped_that_finds_no_memory_is_made_again(full):
+    box, fill = full
+    box.gaps[POSITION] = [1, 1, 1, 1, 1]
+    desk = SimpleNamespace(_outbox=box, moment=lambda: (None, 1, 0), report=lambda content: box.add(ALARM, "E0", content))
+    fill(room, "_sealed", 2)
+    Desk._tell_gaps(desk)
+    assert box.gaps == {POSITION: [1, 1, 1, 1, 1], ALARM: [1, 1, 1, 1, 1]}
+    Desk._tell_gaps(desk)
+    assert (box.gaps, box.waiting) == ({}, 2)
 
 
 def test_where_not_even_the_gap_can_be_noted_the_number_is_the_next_ones(full):
