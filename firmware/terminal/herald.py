@@ -23,8 +23,8 @@ _LOOK_MS = const(2000)  # a stop whose arrival the modem does not tell waits so 
 _LOOK_LOCKED_MS = const(32000)
 _ALIVE_S = const(600)  # 144 writes of a few bytes a day while powered
 _FLASH_S = const(60)
-_HOUR_MS = const(3600000)
-_TIME_HOURS = const(24)  # a crystal is off by some seconds a day
+_TIME_MS = const(600000)
+_TIME_ROUNDS = const(144)  # a day: a crystal is off by some seconds
 _ENOENT = const(2)
 _FIRST_S = const(30)  # the session comes first
 _UPGRADE_B = const(12288)  # room for the code that looks what is to be done, and for the session beside it
@@ -149,20 +149,23 @@ class Herald:
     # ---- the tasks
 
     async def keep_time(self):
-        """Optional: ask the network for the time once a day, for ever."""
-        hours = 0
+        """Optional: ask the network for the time once a day, for ever; every ten minutes until it has confirmed the boot's first
+        reading, which may be what a modem remembered.
+        """
+        is_sure = False
+        rounds = 0
         while True:
-            await asyncio.sleep_ms(_HOUR_MS)
-            hours += 1
-            if hours < _TIME_HOURS:
+            await asyncio.sleep_ms(_TIME_MS)
+            rounds += 1
+            if is_sure and rounds < _TIME_ROUNDS:
                 continue
             try:
                 time_ms = await self.modem.network_time_ms()
             except (ModemError, ImportError, OSError):
                 continue
             if time_ms is not None:
-                self.parts.clock.set_ms(time_ms, "network")
-                hours = 0
+                is_sure = self.parts.clock.set_ms(time_ms, "network") or is_sure
+                rounds = 0
 
     async def upgrade(self):
         """Optional: the rounds of an upgrade, for ever; the next one at once when one is ordered."""

@@ -67,7 +67,8 @@ def figures(month, seen, family="a76xx"):
     }
     knobs, alarms = [line[2:] for line in seen.of("knob")], ledger.alarms(seen.lines)
     found.update({name: knobs.count(knob) for name, knob in _TROUBLES.items()})
-    found["stuck_untold"] = max(0, ledger.stuck(seen.lines) - alarms.get("contact_stuck", 0))
+    told = alarms.get("contact_stuck", 0) + ledger.dropped_alarms(seen.lines)
+    found["stuck_untold"] = max(0, ledger.stuck(seen.lines) - told)
     found.update({"alarms_" + kind: alarms.get(kind, 0) for kind in _ALARMS})
     found.update(ledger.orders(seen.lines))
     found.update(ledger.records(seen.lines))

@@ -137,6 +137,16 @@ def alarms(lines):
     return {kind: len(names) for kind, names in begun.items()}
 
 
+def dropped_alarms(lines):
+    """Return how many alarms were dropped by rule, as the platform has learnt; of which kind nobody knows."""
+    contents = [json.loads(line[3])["content"] for line in lines if line[1] == "msg" and line[2].endswith("/up")]
+    return sum(content["detail"]["count"] for content in contents if _tells_of_alarms(content))
+
+
+def _tells_of_alarms(content):
+    return content.get("kind") == "records_dropped" and content["detail"]["rank"] == 0
+
+
 def stuck(lines, least_ms=60000):
     """Return how often the contact was powered without the relay for so long that a terminal must have told of it."""
     count, since, is_stuck, level, is_on = 0, None, False, 0, False

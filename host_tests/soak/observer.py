@@ -35,6 +35,7 @@ _DOUBLED_MOST_S = 14400
 _RESUMES, _RESUMES_MS = 3, 600000
 _STOP_MS = 1000  # at once
 _ASKED_TWICE_MS = 23 * 3600000
+_CONFIRMED_MS = 40 * 60000  # after a boot's first login its first reading of the time has been confirmed or mended
 _PUBACK_MS = 200  # the order was there so long before its acknowledgement came back
 _ACK_PATIENCE_S = 20
 _NEVER = float("inf")
@@ -62,7 +63,9 @@ class Observer:
         self._job = None
         self._barred = self._out = False
         self._clock_wrong = self._network_wrong = False  # what the terminal was told, and what it would be told now
+        self._is_remembered = False  # a modem may still tell a wrong time that the network has corrected
         self._wrong_since = 0
+        self._perhaps = set()  # ids of orders that may have been refused, each for ever
         self._answered = []  # (id, action) of the last orders
         self._doubled = 0
         self._sum_ms = 0  # of good link in this emergency, as the terminal may see it at the most
@@ -164,6 +167,7 @@ class Observer:
         if reason == "power" or self._was_pulled:  # what a pulled SIM has waited is not credited to the boot
             self._boot_latest = self._now
         self._network_wrong = self._network_wrong and reason != "power"  # each life has a network of its own
+        self._is_remembered = self._is_remembered and reason != "power"
         self._clock_wrong = self._network_wrong
         if reason == "power":
             self._boot = self._now
@@ -194,15 +198,19 @@ class Observer:
 
     def _on_knob(self, name, *values):
         if name == "clock":
+            was_wrong = self._network_wrong
             self._clock_wrong = self._is_clock_wrong()
             self._network_wrong = bool(values[0])
             self._wrong_since = self._now
             if self.line.login_since is None:
                 self._clock_wrong = self._network_wrong
+                self._is_remembered = was_wrong
 
     def _is_clock_wrong(self):
         """A terminal that knows the time asks once a day; it believes another time that it is told twice."""
-        return self._clock_wrong or self._network_wrong and self._now - self._wrong_since >= _ASKED_TWICE_MS
+        login = self.line.login_since
+        is_remembered = self._is_remembered and (login is None or self._now - login < _CONFIRMED_MS)
+        return self._clock_wrong or is_remembered or self._network_wrong and self._now - self._wrong_since >= _ASKED_TWICE_MS
 
     def _on_weld(self, level):
         self._still_since = None if level else self._now
@@ -303,7 +311,7 @@ class Observer:
         age_s = (self._now + self._s["month_unix_ms"] - content["issued_ms"]) // 1000 if "issued_ms" in content else 0
         is_aged = age_s > self._s["command_max_age_s"] or age_s < -_AHEAD_S
         near = min(abs(age_s - self._s["command_max_age_s"]), abs(age_s + _AHEAD_S)) <= _EDGE_S
-        if "issued_ms" in content and (self._is_clock_wrong() or near):
+        if "issued_ms" in content and (self._is_clock_wrong() or near) or name in self._perhaps:
             return "may"
         return "no" if is_aged else "yes"
 
@@ -319,6 +327,7 @@ class Observer:
             return
         if word == "may":
             self.unsure += 1
+            self._perhaps.add(name)
             if self.powered:
                 self._enter(UNSURE)
             else:

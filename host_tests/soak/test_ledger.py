@@ -86,6 +86,12 @@ def test_alarms_are_counted_by_their_begin_and_once():
     assert ledger.alarms(START + lines) == {"tamper": 1, "records_dropped": 1}
 
 
+def test_alarms_that_were_dropped_by_rule_are_counted():
+    gaps = [{"rank": rank, "from": [1, 2], "to": [1, 9], "count": count} for rank, count in ((0, 3), (2, 5))]
+    told = [_up(40, "E0", {"kind": "records_dropped", "boot": 1, "seq": 10 + gap["rank"], "detail": gap}) for gap in gaps]
+    assert ledger.dropped_alarms(START + told) == 3
+
+
 def test_a_contact_that_sticks_for_a_minute_without_the_relay_must_be_told_of():
     stick, let_go = [100_000, "knob", "stick", True], [400_000, "knob", "stick", False]
     assert ledger.stuck([*START, stick, let_go]) == 1

@@ -338,3 +338,23 @@ def test_a_wrong_clock_lets_the_terminal_judge_the_age_of_an_order(error_ms):
     day = ([boot(0), edge(0, 0), wrong, login(10 * _S)], order(_MINUTE, 1, "on"))
     assert laws(*day, end(2 * _MINUTE)) == []
     assert laws(*day, edge(_MINUTE + 50, 1), end(2 * _MINUTE)) == []
+
+
+_WRONG_THEN_RIGHT = [
+    [30 * _S, "knob", "clock", _HOUR],
+    boot(_MINUTE, "crash"),
+    edge(_MINUTE + _S, 0),
+    [2 * _MINUTE, "knob", "clock", 0],
+    login(3 * _MINUTE),
+]
+
+
+def test_a_time_that_was_read_before_the_network_mended_it_may_be_kept_for_a_while():
+    assert laws(START, _WRONG_THEN_RIGHT, order(10 * _MINUTE, 1, "on"), end(11 * _MINUTE)) == []
+    assert laws(START, _WRONG_THEN_RIGHT, order(_HOUR, 1, "on"), end(2 * _HOUR)) == ["a valid order is obeyed"]
+
+
+def test_an_order_that_may_have_been_refused_may_be_so_again():
+    early, again = order(10 * _MINUTE, 1, "on"), order(_HOUR, 1, "on")
+    assert laws(START, _WRONG_THEN_RIGHT, early, again, end(2 * _HOUR)) == []
+    assert laws(START, _WRONG_THEN_RIGHT, early, again, edge(_HOUR + 50, 1), end(_HOUR + _MINUTE)) == []

@@ -7,6 +7,7 @@ from host_tests.virtual.world import HEARTBEAT_S, HOUR, MINUTE, WRAP, VirtualWor
 pytestmark = pytest.mark.slow
 
 _GROWTH_MOST_B = 256
+_BEGIN_UNIX_MS = 1767225600000
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +103,30 @@ def test_service_over_the_wrap_of_the_ticks_is_the_same_to_the_millisecond(tmp_p
     assert wrapped.result["ticks_ms"] == 13 * MINUTE - wrap_ms
     assert wrapped.relay() == unwrapped.relay()
     assert [(m["ms"], m["topic"]) for m in wrapped.messages] == [(m["ms"], m["topic"]) for m in unwrapped.messages]
+
+
+def _tell_time(world, at_ms, error_ms):
+    """From then on the network tells the time, wrong by so much."""
+    world.knob(at_ms, "radio", "set_time", at_ms, _BEGIN_UNIX_MS + at_ms + error_ms)
+
+
+def test_a_wrong_first_reading_of_the_time_is_mended_within_half_an_hour(tmp_path, micropython32):
+    world = VirtualWorld(tmp_path, micropython32, 35 * MINUTE)
+    _tell_time(world, 1000, 5 * HOUR)
+    _tell_time(world, 3 * MINUTE, 0)
+    for at_ms, registration in ((3 * MINUTE + 1000, 2), (3 * MINUTE + 9000, 1)):  # a modem hears the time when it registers
+        world.knob(at_ms, "radio", "set_registration", registration)
+    for at_ms, name in ((5 * MINUTE, "early"), (30 * MINUTE, "late")):
+        world.order(at_ms, 1, name, job="J1", issued_ms=_BEGIN_UNIX_MS + at_ms)
+    outcome = world.run()
+    assert [outcome.answer(name)[1]["result"]["answer"] for name in ("early", "late")] == ["stale", "on"]
+    assert [level for _, level in outcome.relay()] == [0, 1]
+
+
+def test_a_time_that_was_confirmed_is_not_given_up_for_a_wrong_one_that_passes(tmp_path, micropython32):
+    world = VirtualWorld(tmp_path, micropython32, 3 * HOUR)
+    _tell_time(world, 1000, 0)
+    _tell_time(world, 30 * MINUTE, 5 * HOUR)
+    world.order(2 * HOUR, 1, "on", job="J1", issued_ms=_BEGIN_UNIX_MS + 2 * HOUR)
+    outcome = world.run()
+    assert outcome.answer("on")[1]["result"]["answer"] == "on"
