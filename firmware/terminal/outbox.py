@@ -29,7 +29,7 @@ _HEAD = "<2sHHIII"  # magic, length of the body, action code, boot, sequence, CR
 _HEAD_B = const(18)
 _CRC_AT = const(14)
 _MAGIC = b"\xa5R"
-_TELLS = b'"records_dropped"'  # a record with this in it explains what else was dropped
+_TELLS = b'"kind":"records_dropped"'  # a record with this in it explains what else was dropped
 _CODES = ("00", "Z0", "FF", "EF", "E0")
 
 

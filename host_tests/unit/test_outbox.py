@@ -187,6 +187,14 @@ def test_a_dropped_report_that_flash_would_not_take_leaves_nothing_unexplained(p
     assert result["gaps"] == [[ALARM, 1, 5, 1, 5, 1], [POSITION, 1, 1, 1, 1, 1]]
 
 
+def test_an_event_whose_job_is_called_as_the_report_is_dropped_like_any_other(tmp_path):
+    box = Outbox(1, str(tmp_path / "outbox"), 2, 100)
+    box.recover()
+    for _ in range(3):
+        box.add(EVENT, "FF", {"event": {"job": "records_dropped"}})
+    assert box.gaps == {EVENT: [1, 1, 1, 1, 1]}
+
+
 # ---- a full heap
 
 
