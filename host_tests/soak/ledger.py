@@ -3,7 +3,7 @@
 Records are counted at the platform. A record has the boot that made it and its sequence number there, from 1 in each boot:
 what is missing below the highest number seen is lost, unless a `records_dropped` explains it. Where a kind of record carries
 no number, records of that kind are counted by their text. Every edge of the relay wants its event besides, whatever the
-numbers say.
+numbers say, or a `records_dropped` of what came after the highest number seen.
 """
 
 import json
@@ -76,6 +76,13 @@ class _Gap:
             return True
         return False
 
+    def explains_after(self, name):
+        """Whether it accounts for a record of that boot whose number is higher than that."""
+        if self.left and self.first[0] <= name[0] and name < self.last:
+            self.left -= 1
+            return True
+        return False
+
 
 def records(lines):
     """Return {"records_made", "records_delivered", "records_dropped_by_rule", "records_lost"}."""
@@ -118,9 +125,10 @@ def _enter(boots, gaps, logged_in, message):
 def _summed(boots, gaps):
     delivered = sum(boot.delivered for boot in boots.values())
     missing = [(number, name) for number, boot in boots.items() for name in boot.missing]
-    silent = sum(boot.silent for boot in boots.values())
     dropped = len([name for name in missing if any(gap.explains(name) for gap in gaps)])
-    lost = len(missing) - dropped + silent
+    silent = [(number, max(boot.numbers, default=0)) for number, boot in boots.items() for _ in range(boot.silent)]
+    dropped += len([name for name in silent if any(gap.explains_after(name) for gap in gaps)])
+    lost = len(missing) + len(silent) - dropped
     sums = (delivered + dropped + lost, delivered, dropped, lost)
     return dict(zip(("records_made", "records_delivered", "records_dropped_by_rule", "records_lost"), sums, strict=True))
 

@@ -59,6 +59,15 @@ def test_a_switching_that_is_never_reported_is_lost_even_without_a_gap():
     assert _counts(START + [[15, "edge", 21, 1], [25, "edge", 21, 0], _event(30, 1, 1, 1)]) == (2, 1, 0, 1)
 
 
+def test_a_switching_after_the_last_number_heard_is_dropped_by_rule_where_the_terminal_says_so():
+    detail = {"from": [1, 2], "to": [1, 3], "count": 1, "rank": 1}
+    explained = _up(40, "E0", {"kind": "records_dropped", "boot": 2, "seq": 1, "detail": detail})
+    later = [[30, "boot", "power"], [30, "edge", 21, 0], _login(31, 2)]
+    lines = [*START, [15, "edge", 21, 1], _event(16, 1, 1, 1), [25, "edge", 21, 0], *later]
+    assert _counts(lines) == (2, 1, 0, 1)
+    assert _counts([*lines, explained]) == (3, 2, 1, 0)
+
+
 def test_a_record_that_arrives_after_the_next_start_belongs_to_the_boot_that_made_it():
     later = [[40, "boot", "power"], [40, "edge", 21, 0], _login(50, 2), _event(60, 1, 1, 1), _event(61, 1, 2, 0)]
     assert _counts(START + [[15, "edge", 21, 1], [25, "edge", 21, 0]] + later) == (2, 2, 0, 0)
