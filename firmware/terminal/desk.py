@@ -220,8 +220,10 @@ class Desk:
         return True
 
     def _tell_gaps(self):
-        """Report what had to be dropped, so that every missing number is explained."""
+        """Report what had to be dropped, so that every missing number is explained; after the alarms, whose room it might take."""
         outbox = self._outbox
+        if not outbox.gaps or outbox.has_alarms():
+            return
         for rank in list(outbox.gaps):
             names = outbox.gaps[rank]
             try:

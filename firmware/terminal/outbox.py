@@ -144,6 +144,11 @@ class Outbox:
                     return self._loose.pop(index)
         return None
 
+    def has_alarms(self):
+        """Return whether alarms wait to be handed out."""
+        queue = self._queues[ALARM]
+        return bool(queue._again or queue._unread)
+
     def done(self, record):
         """The platform has acknowledged a record."""
         if record[5] is None or self._queues[record[0]].done(record[5]):
@@ -163,17 +168,14 @@ class Outbox:
 
         bodies: JSON of some of them; what they would have explained is to be told anew. Raises MemoryError; then nothing is noted.
         """
-        told = [json.loads(body)["detail"] for body in bodies if _TELLS in body]
-        self._widen(rank, names[0], names[-1], len(names))
-        for gap in told:
-            self._widen(gap["rank"], gap["from"], gap["to"], gap["count"])
+        gaps = dict(self.gaps)
+        _widen(gaps, rank, names[0], names[-1], len(names))
+        for told in [json.loads(body)["detail"] for body in bodies if _TELLS in body]:
+            _widen(gaps, told["rank"], told["from"], told["to"], told["count"])
+        self.gaps = gaps
         self.dropped += len(names)
         self.waiting -= len(names)
         self._save_gaps()
-
-    def _widen(self, rank, first, last, count):
-        gap = self.gaps.get(rank) or list(first) + list(last) + [0]
-        self.gaps[rank] = min(gap[:2], list(first)) + max(gap[2:4], list(last)) + [gap[4] + count]
 
     def told(self, rank):
         """The gap of this rank is in a record by now."""
@@ -375,6 +377,11 @@ def _magic_from(file, start):
 def _sealed(code, boot, sequence, body):
     head = struct.pack(_HEAD, _MAGIC, len(body), code, boot, sequence, 0)[:_CRC_AT]
     return head + struct.pack("<I", binascii.crc32(body, binascii.crc32(head[2:]))) + body
+
+
+def _widen(gaps, rank, first, last, count):
+    gap = gaps.get(rank) or list(first) + list(last) + [0]
+    gaps[rank] = min(gap[:2], list(first)) + max(gap[2:4], list(last)) + [gap[4] + count]
 
 
 def _rank(record):

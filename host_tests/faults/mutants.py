@@ -72,8 +72,8 @@ MUTANTS = (
     _mutant(
         "forgets what a dropped report explained",
         "terminal/outbox.py",
-        'told = [json.loads(body)["detail"] for body in bodies if _TELLS in body]',
-        "told = []",
+        "for told in [json.loads(body)",
+        "for told in [] and [json.loads(body)",
         "outbox",
         {"cases": ["dropping what explains what was dropped"], "stride": 1000},
         "lost",

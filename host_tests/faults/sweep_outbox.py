@@ -31,7 +31,10 @@ CASES = {
     "all done": [_FEW, [("send", 4)]],
     "dropping when full": [_FULL, [("add", ALARM, 150)] * 5 + [("add", POSITION, 150)] * 2],
     "dropping down to the alarms": [_FULL, [("add", ALARM, 220)] * 22],
-    "dropping what explains what was dropped": [_FULL + _FULL, [("send", 1)] + [("add", ALARM, 220)] * 30],
+    "dropping what explains what was dropped": [
+        [("add", POSITION, 150)] * 24,
+        [("send", 1), ("take", 1), ("rewind",)] + [("add", ALARM, 220)] * 14,
+    ],
     "recovering what three boots left": [_FEW, _MANY, [("send", 2), ("add", EVENT, 40)], [("rewind",)]],
     "sending again after a broken session": [_MANY, [("take", 3), ("rewind",), ("send", 3)]],
 }

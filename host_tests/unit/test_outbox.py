@@ -246,6 +246,18 @@ def test_a_report_of_what_was_dropped_that_finds_no_memory_is_made_again(full):
     assert (box.gaps, box.waiting) == ({}, 2)
 
 
+def test_what_was_dropped_is_told_after_the_alarms_that_wait(full):
+    box, _ = full
+    box.gaps[POSITION] = [1, 1, 1, 1, 1]
+    desk = SimpleNamespace(_outbox=box, moment=lambda: (None, 1, 0), report=lambda content: box.add(ALARM, "E0", content))
+    box.add(ALARM, "E0", {"n": 1})
+    Desk._tell_gaps(desk)
+    assert (box.gaps, box.waiting) == ({POSITION: [1, 1, 1, 1, 1]}, 1)
+    box.done(box.next())
+    Desk._tell_gaps(desk)
+    assert (box.gaps, box.waiting) == ({}, 1)
+
+
 def test_where_not_even_the_gap_can_be_noted_the_number_is_the_next_ones(full):
     box, fill = full
     fill(room, "_sealed", 2)
